@@ -1,0 +1,3 @@
+"""Exporters of Seamwatch."""
+
+__all__: list[str] = []

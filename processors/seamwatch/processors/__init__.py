@@ -1,0 +1,3 @@
+"""Span processors of Seamwatch."""
+
+__all__: list[str] = []
