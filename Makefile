@@ -1,0 +1,58 @@
+# Every path is relative, so that a checkout in a folder with a space in its name works.
+# PYTHON=/path/to/python3.12 make test   chooses the interpreter (default: the first of at least 3.11 found)
+# make test PYTEST_ARGS='-x -k partition'   passes arguments on
+.POSIX:
+.SUFFIXES:
+.PHONY: help demo test lint types bench soak assets clean
+
+PY = .venv/bin/python
+PYTEST_ARGS =
+DEMO_ARGS =
+BENCH_ARGS =
+
+help:
+	@echo 'make demo    a live system on this machine: URL and sign-in link, Ctrl-C ends it'
+	@echo 'make test    set up everything and run every test'
+	@echo 'make lint    ruff: rules and format'
+	@echo 'make types   mypy --strict and pyright'
+	@echo 'make bench   the measured budgets, see benchmarks/README.md'
+	@echo 'make soak    the same for ten minutes'
+	@echo 'make assets  fetch htmx and uPlot for the pages'
+	@echo 'make clean   remove what these commands made'
+
+demo:
+	@sh scripts/environment.sh demo
+	@$(PY) scripts/build_assets.py
+	@exec $(PY) -m seamwatch.backend.cli demo --state-dir .demo --auto-ports $(DEMO_ARGS)
+
+test:
+	@sh scripts/environment.sh test
+	@$(PY) scripts/build_assets.py
+	@exec $(PY) -m pytest $(PYTEST_ARGS)
+
+lint:
+	@sh scripts/environment.sh test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types:
+	@sh scripts/environment.sh test
+	$(PY) -m mypy
+	$(PY) -m pyright
+
+bench:
+	@sh scripts/environment.sh test
+	@exec $(PY) -m benchmarks $(BENCH_ARGS)
+
+soak:
+	@sh scripts/environment.sh test
+	@exec $(PY) -m benchmarks --seconds 600 $(BENCH_ARGS)
+
+assets:
+	@sh scripts/environment.sh demo
+	@$(PY) scripts/build_assets.py
+
+clean:
+	rm -rf .venv .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf backend/seamwatch/backend/ui/static/vendor
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
