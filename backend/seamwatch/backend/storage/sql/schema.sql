@@ -81,6 +81,8 @@ BEGIN
 END
 $$;
 
+REVOKE EXECUTE ON FUNCTION seamwatch.isolate(regclass), seamwatch.create_daily_partition(regclass, date) FROM PUBLIC;
+
 -- 2. Dictionaries ----------------------------------------------------------------------------------------------
 
 -- resource_id and scope_id are the first 8 bytes of the BLAKE2b digest of the canonical JSON: no round trip to
