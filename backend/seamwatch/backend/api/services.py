@@ -1,0 +1,74 @@
+"""What the admin listener is given at start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seamwatch.backend.api.config import AdminConfig
+from seamwatch.backend.api.cursor import CursorSigner
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    from seamwatch.backend.auth.access import Access
+
+__all__ = ["Credentials", "Database", "Services", "TenantDirectory"]
+
+
+class Database(Protocol):
+    """Read-only transactions of one tenant (`storage.access.TenantDatabase`)."""
+
+    def transaction(
+        self, tenant_id: int, *, timeout_ms: int
+    ) -> AbstractAsyncContextManager[AsyncConnection[Any]]: ...
+
+
+class Credentials(Protocol):
+    """Who a request comes from; both raise the errors of `auth.errors`. May block: called in a thread."""
+
+    def authenticate(self, authorization: str | None, *, peer: str) -> Access: ...
+
+    def authenticate_session(self, cookie: str) -> Access | None: ...
+
+
+class TenantDirectory(Protocol):
+    """Tenants by name, for admins. May block: called in a thread."""
+
+    def find_tenant(self, name: str) -> int | None: ...
+
+
+async def _ready() -> dict[str, bool]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything a handler may use; made once by the composition root.
+
+    Attributes:
+        config: Settings of the listener.
+        database: Tenant-bound transactions.
+        credentials: Tokens and browser sessions.
+        tenants: Names of tenants.
+        cursors: Signs cursors with the key of this state.
+        readiness: What has to hold before traffic is sent here, by name, and whether it does.
+        render_metrics: Content type and body of ``/metrics``.
+        is_tls: Whether the listener speaks TLS.
+        extras: Objects of later parts by their type's name; pages keep their own here.
+        clock: Unix seconds.
+    """
+
+    config: AdminConfig
+    database: Database
+    credentials: Credentials
+    tenants: TenantDirectory
+    cursors: CursorSigner
+    readiness: Callable[[], Awaitable[dict[str, bool]]] = _ready
+    render_metrics: Callable[[], tuple[str, bytes]] = lambda: ("text/plain", b"")
+    is_tls: bool = False
+    extras: dict[str, Any] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
