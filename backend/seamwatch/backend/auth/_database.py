@@ -1,0 +1,72 @@
+"""How this package reaches the database: always as `seamwatch_auth`, only through named statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+
+from seamwatch.backend.storage import queries
+from seamwatch.backend.storage.roles import conninfo_as
+from seamwatch.core import UnavailableError
+
+CONNECT_TIMEOUT_S = 2
+STATEMENT_TIMEOUT_MS = 2000
+
+
+def auth_conninfo(conninfo: str) -> str:
+    """The same server as `seamwatch_auth`, giving up soon where it does not answer."""
+    bounded = psycopg.conninfo.make_conninfo(
+        conninfo,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        tcp_user_timeout=5000,
+        options=_options(conninfo),
+    )
+    return conninfo_as(bounded, "seamwatch_auth", application_name="seamwatch-auth")
+
+
+def statement(name: str) -> LiteralString:
+    """A named statement."""
+    return queries.load(name)
+
+
+def audit_row(
+    *, tenant_id: int, actor: str, action: str, target: str, detail: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Parameters of the statement ``auth_audit_insert``."""
+    return {
+        "tenant_id": tenant_id,
+        "actor": actor,
+        "action": action,
+        "target": target,
+        "detail": json.dumps(dict(detail or {})),
+    }
+
+
+@contextmanager
+def auth_transaction(conninfo: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """One connection, one transaction: committed at the end, rolled back on an error.
+
+    Raises:
+        UnavailableError: The database cannot be reached, or went away.
+    """
+    try:
+        with psycopg.connect(auth_conninfo(conninfo)) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise UnavailableError(
+            f"the database does not answer: {first_line(error)}", retry_after_s=1.0
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a driver's message; libpq never writes passwords into it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _options(conninfo: str) -> str:
+    given = str(psycopg.conninfo.conninfo_to_dict(conninfo).get("options") or "")
+    return f"{given} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}".strip()
