@@ -1,0 +1,162 @@
+"""From a request's bytes to its acknowledgement: decode, store, answer after COMMIT. Serves both transports."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+
+from seamwatch.backend.auth import Access, Authenticator, Role
+from seamwatch.backend.receiver.admission import Admission
+from seamwatch.backend.receiver.config import ReceiverConfig
+from seamwatch.backend.receiver.decode_traces import TimeRange, TraceDecoder
+from seamwatch.backend.receiver.ingest_protocol import Outcome, Signal
+from seamwatch.backend.receiver.observer import ReceiverObserver
+from seamwatch.backend.storage.group_transaction import StoreResult
+from seamwatch.backend.storage.row_kind import Batch
+from seamwatch.backend.storage.sink import Sink
+from seamwatch.core import RejectedError, UnavailableError
+
+__all__ = ["Ingest"]
+
+
+class Ingest:
+    """Implements `IngestService` for HTTP and the same calls without asyncio for gRPC; safe from any thread."""
+
+    def __init__(
+        self,
+        *,
+        config: ReceiverConfig,
+        authenticator: Authenticator,
+        sink: Sink,
+        time_range: Callable[[], TimeRange],
+        observer: ReceiverObserver,
+    ) -> None:
+        self._config = config
+        self._authenticator = authenticator
+        self._sink = sink
+        self._time_range = time_range
+        self._observer = observer
+        self._decoder = TraceDecoder(config)
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="seamwatch-decode")
+        self.admission = Admission(
+            slots=config.readers,
+            max_bytes=config.max_bytes_in_flight,
+            is_available=lambda: sink.is_available,
+        )
+
+    def authenticate(self, authorization: str | None, peer: str) -> Access:
+        """The access of an Authorization value that may send telemetry; see `IngestService`."""
+        access = self._authenticator.authenticate(authorization, peer=peer)
+        access.require(Role.INGEST)
+        return access
+
+    def admit(self, access: Access) -> None:
+        """Refuse before the body is read what cannot be stored now; see `IngestService`."""
+        self.admission.check()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """A slot of the concurrent readers, for a coroutine."""
+        slot = self.admission.acquire()
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(slot)), self._config.wait_s)
+        except TimeoutError:
+            self.admission.abandon(slot)
+            raise UnavailableError(f"no reader came free within {self._config.wait_s} s") from None
+        except BaseException:
+            self.admission.abandon(slot)
+            raise
+        try:
+            yield
+        finally:
+            self.admission.release()
+
+    @contextmanager
+    def reading_in_thread(self) -> Iterator[None]:
+        """A slot of the concurrent readers, for a thread."""
+        slot = self.admission.acquire()
+        try:
+            slot.result(self._config.wait_s)
+        except concurrent.futures.TimeoutError:
+            self.admission.abandon(slot)
+            raise UnavailableError(f"no reader came free within {self._config.wait_s} s") from None
+        try:
+            yield
+        finally:
+            self.admission.release()
+
+    async def store(self, signal: Signal, access: Access, body: bytes) -> Outcome:
+        """Store a request; returns after COMMIT. See `IngestService`."""
+        size = len(body)
+        self.admission.add_bytes(size)
+        try:
+            loop = asyncio.get_running_loop()
+            batch = await loop.run_in_executor(self._executor, self._decode, signal, access, body)
+            del body
+            if not batch.rows and not batch.out_of_range_rows:
+                return self._outcome(batch, StoreResult())
+            stored = asyncio.wrap_future(self._sink.submit(batch))
+            try:
+                result = await asyncio.wait_for(
+                    asyncio.shield(stored), self._config.commit_timeout_s
+                )
+            except TimeoutError:
+                raise self._commit_timeout() from None
+            return self._outcome(batch, result)
+        finally:
+            self.admission.remove_bytes(size)
+
+    def decode_and_submit(
+        self, signal: Signal, access: Access, body: bytes
+    ) -> tuple[Batch, Future[StoreResult] | None]:
+        """Decode in this thread and hand to the sink; None: nothing to store."""
+        batch = self._decode(signal, access, body)
+        if not batch.rows and not batch.out_of_range_rows:
+            return batch, None
+        return batch, self._sink.submit(batch)
+
+    def wait(self, batch: Batch, stored: Future[StoreResult] | None) -> Outcome:
+        """Wait in this thread for the commit of `decode_and_submit`."""
+        if stored is None:
+            return self._outcome(batch, StoreResult())
+        try:
+            return self._outcome(batch, stored.result(self._config.commit_timeout_s))
+        except concurrent.futures.TimeoutError:
+            raise self._commit_timeout() from None
+
+    def close(self) -> None:
+        """End the decoding threads."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _decode(self, signal: Signal, access: Access, body: bytes) -> Batch:
+        if signal is not Signal.TRACES:
+            raise RejectedError(f"{signal.name.lower()} are not enabled on this server")
+        batch = self._decoder.decode(body, access.tenant_id, self._time_range())
+        self._observer.accepted(
+            batch.kind.name, requests=1, rows=len(batch.rows), out_of_range=len(batch.out_of_range_rows),
+            size_bytes=batch.size_bytes,
+        )  # fmt: skip
+        for reason, count in batch.rejected.items():
+            self._observer.rejected(batch.kind.name, reason, count)
+        return batch
+
+    def _commit_timeout(self) -> UnavailableError:
+        return UnavailableError(
+            f"not committed within {self._config.commit_timeout_s} s; sending the same request again is safe"
+        )
+
+    def _outcome(self, batch: Batch, result: StoreResult) -> Outcome:
+        rejected = sum(batch.rejected.values()) + sum(result.rejected.values())
+        if not rejected:
+            return Outcome()
+        for reason, count in result.rejected.items():
+            self._observer.rejected(batch.kind.name, reason, count)
+        message = batch.rejection_message or (
+            f"{rejected} spans start outside the kept days and their store is full"
+            if "out_of_range_full" in result.rejected
+            else "the database refuses these rows"
+        )
+        return Outcome(rejected, f"{rejected} spans rejected, the first because: {message}")

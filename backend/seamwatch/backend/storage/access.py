@@ -1,0 +1,153 @@
+"""Reading as one tenant: a transaction that names it, and forgets it when it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from seamwatch.backend.storage.roles import conninfo_as
+from seamwatch.core import UnavailableError
+
+__all__ = ["TenantDatabase"]
+
+_MAX_TIMEOUT_MS = 600_000
+_WAIT_FOR_CONNECTION_S = 5.0
+_RETRY_AFTER_S = 1.0
+
+_logger = logging.getLogger(__name__)
+
+# One round trip. Transaction-local (`true`): a session-level setting would be seen by whoever gets
+# the connection next.
+_BEGIN = sql.SQL(
+    "BEGIN TRANSACTION READ ONLY;"
+    " SELECT set_config('seamwatch.tenant_id', {tenant_id}, true),"
+    " set_config('statement_timeout', {timeout_ms}, true)"
+)
+
+
+class TenantDatabase:
+    """A pool of connections as `seamwatch_app` that are only given out inside a tenant's transaction.
+
+    Safe from all tasks of one event loop; `open` and `close` belong to that loop.
+
+    Args:
+        conninfo: The privileged login; the pool acts as `seamwatch_app` from the first statement.
+        max_connections: More transactions than this wait, at most five seconds.
+    """
+
+    def __init__(self, conninfo: str, *, max_connections: int = 8) -> None:
+        self._max_connections = max_connections
+        self._pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
+            conninfo_as(conninfo, "seamwatch_app", application_name="seamwatch api"),
+            kwargs={"autocommit": True},
+            min_size=1,
+            max_size=max_connections,
+            open=False,
+            timeout=_WAIT_FOR_CONNECTION_S,
+            reset=_forget_settings,
+            name="seamwatch api",
+        )
+
+    async def open(self) -> None:
+        """Start the pool; it connects in the background, also after the database was away."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection; transactions under way end with an error."""
+        await self._pool.close(timeout=2.0)
+
+    async def __aenter__(self) -> TenantDatabase:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(
+        self, tenant_id: int, *, timeout_ms: int
+    ) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """A read-only transaction that sees one tenant's rows.
+
+        A cancelled task cancels its statement on the server too.
+
+        Args:
+            tenant_id: The tenant of the caller's credential.
+            timeout_ms: Longest time of one statement, 1 to 600,000.
+
+        Raises:
+            ValueError: There is no tenant (None, 0, negative), or the time is out of range.
+            UnavailableError: The database is away, busy, or a statement took longer.
+        """
+        _require(tenant_id, timeout_ms)
+        connection = await self._begin(tenant_id, timeout_ms)
+        try:
+            yield connection
+        except psycopg.errors.QueryCanceled as error:
+            raise UnavailableError(
+                f"the query took longer than {timeout_ms} ms; ask for a shorter time range"
+            ) from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise _away(error) from error
+        finally:
+            await self._end(connection)
+
+    async def _begin(self, tenant_id: int, timeout_ms: int) -> AsyncConnection[TupleRow]:
+        """A connection inside its transaction; ones that a restart of the database broke are replaced."""
+        statement = _BEGIN.format(
+            tenant_id=sql.Literal(str(tenant_id)), timeout_ms=sql.Literal(f"{timeout_ms}ms")
+        )
+        for attempt in range(self._max_connections + 1):
+            try:
+                connection = await self._pool.getconn()
+            except PoolTimeout as error:
+                raise _away(error) from error
+            try:
+                await connection.execute(statement)
+            except psycopg.OperationalError as error:
+                await self._end(connection)
+                if attempt == self._max_connections or not connection.closed:
+                    raise _away(error) from error
+            except BaseException:
+                await self._end(connection)
+                raise
+            else:
+                return connection
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _end(self, connection: AsyncConnection[Any]) -> None:
+        """Nothing is written here: every transaction is rolled back, whatever state it is in."""
+        try:
+            if not connection.closed:
+                await connection.rollback()
+        except psycopg.Error:
+            _logger.debug("a connection was lost while it was given back", exc_info=True)
+            await connection.close()
+        finally:
+            await self._pool.putconn(connection)
+
+
+def _require(tenant_id: int, timeout_ms: int) -> None:
+    if type(tenant_id) is not int or tenant_id <= 0:
+        raise ValueError(f"tenant_id: expected a tenant's number, got {tenant_id!r}")
+    if type(timeout_ms) is not int or not 1 <= timeout_ms <= _MAX_TIMEOUT_MS:
+        raise ValueError(f"timeout_ms: expected 1 to {_MAX_TIMEOUT_MS}, got {timeout_ms!r}")
+
+
+def _away(error: Exception) -> UnavailableError:
+    return UnavailableError(
+        f"the database cannot be reached now: {str(error).strip() or type(error).__name__}",
+        retry_after_s=_RETRY_AFTER_S,
+    )
+
+
+async def _forget_settings(connection: AsyncConnection[Any]) -> None:
+    """Undo session-level SET before the connection is given to another; keeps prepared statements."""
+    await connection.execute("RESET ALL")
