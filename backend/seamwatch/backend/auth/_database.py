@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
 
+from seamwatch.backend.auth.access import Access
+from seamwatch.backend.auth.roles import Role
 from seamwatch.backend.storage import queries
 from seamwatch.backend.storage.roles import conninfo_as
-from seamwatch.core import UnavailableError
+from seamwatch.core import Clock, UnavailableError
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_MS = 2000
@@ -36,7 +39,7 @@ def statement(name: str) -> LiteralString:
 def audit_row(
     *, tenant_id: int, actor: str, action: str, target: str, detail: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Parameters of the statement ``auth_audit_insert``."""
+    """Parameters of the statement ``audit_insert``."""
     return {
         "tenant_id": tenant_id,
         "actor": actor,
@@ -70,3 +73,26 @@ def first_line(error: BaseException) -> str:
 def _options(conninfo: str) -> str:
     given = str(psycopg.conninfo.conninfo_to_dict(conninfo).get("options") or "")
     return f"{given} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}".strip()
+
+
+def access_from_row(
+    token_id: str,
+    roles: Iterable[str],
+    tenant_id: int,
+    tenant_name: str,
+    expires_at: datetime | None,
+) -> Access:
+    """An access from a row; a role that this version does not know grants nothing."""
+    known = {role.value for role in Role}
+    return Access(
+        token_id=token_id,
+        tenant_id=tenant_id,
+        tenant_name=tenant_name,
+        roles=frozenset(Role(role) for role in roles if role in known),
+        expires_at=expires_at,
+    )
+
+
+def clock_now(clock: Clock) -> datetime:
+    """The clock's wall time as the database keeps it, to the microsecond."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=clock.time_ns() // 1000)

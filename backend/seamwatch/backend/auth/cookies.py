@@ -36,7 +36,9 @@ def can_keep_cookie(scheme: str, host: str) -> bool:
     if scheme == "https":
         return True
     name = host.rpartition(":")[0] if host.count(":") == 1 else host
-    return name.lower() == "localhost" or is_loopback(host)
+    if name.lower() == "localhost":
+        return True
+    return not host.startswith("unix:") and is_loopback(host)
 
 
 def set_cookie_header(value: str, *, max_age_s: float) -> str:

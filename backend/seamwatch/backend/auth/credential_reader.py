@@ -10,9 +10,14 @@ from typing import Any
 
 import psycopg
 
-from seamwatch.backend.auth._database import auth_conninfo, auth_transaction, first_line, statement
+from seamwatch.backend.auth._database import (
+    access_from_row,
+    auth_conninfo,
+    auth_transaction,
+    first_line,
+    statement,
+)
 from seamwatch.backend.auth.access import Access
-from seamwatch.backend.auth.roles import Role
 from seamwatch.backend.auth.token_format import ParsedToken
 from seamwatch.core import UnavailableError
 
@@ -102,24 +107,6 @@ class CredentialReader:
             statement(name), parameters
         ).fetchone()
         return row
-
-
-def access_from_row(
-    token_id: str,
-    roles: Iterable[str],
-    tenant_id: int,
-    tenant_name: str,
-    expires_at: datetime | None,
-) -> Access:
-    """An access from a row; a role that this version does not know grants nothing."""
-    known = {role.value for role in Role}
-    return Access(
-        token_id=token_id,
-        tenant_id=tenant_id,
-        tenant_name=tenant_name,
-        roles=frozenset(Role(role) for role in roles if role in known),
-        expires_at=expires_at,
-    )
 
 
 def unix_nano(moment: datetime | None) -> int | None:

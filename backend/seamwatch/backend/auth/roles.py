@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-__all__ = ["READ_ROLES", "Role", "parse_roles"]
+__all__ = ["BROWSER_ROLES", "READ_ROLES", "Role", "parse_roles"]
 
 
 class Role(StrEnum):
@@ -31,6 +31,9 @@ class Role(StrEnum):
 
 READ_ROLES = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.INTEGRATION})
 """Roles that may read a tenant's telemetry through the API and the pages."""
+
+BROWSER_ROLES = READ_ROLES | {Role.PRIVACY, Role.AUDITOR}
+"""Roles that have something to do in a browser; a token with none of them cannot sign in."""
 
 
 def parse_roles(names: Iterable[str]) -> frozenset[Role]:

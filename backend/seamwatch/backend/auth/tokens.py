@@ -128,7 +128,7 @@ def create_token_in(
         "expires_at": expires_at and expires_at.isoformat(),
     }
     connection.execute(
-        statement("auth_audit_insert"),
+        statement("audit_insert"),
         audit_row(
             tenant_id=tenant_id,
             actor=actor,
@@ -200,7 +200,7 @@ def revoke_token_in(
         connection.execute(statement("auth_session_delete_of_token"), {"token_id": token_id})
         connection.execute(statement("auth_link_delete_of_token"), {"token_id": token_id})
         connection.execute(
-            statement("auth_audit_insert"),
+            statement("audit_insert"),
             audit_row(tenant_id=tenant_id, actor=actor, action="token.revoke", target=token_id),
         )
     return was_active
