@@ -23,7 +23,7 @@ help:
 demo:
 	@sh scripts/environment.sh demo
 	@$(PY) scripts/build_assets.py
-	@exec $(PY) -m seamwatch.backend.cli demo --state-dir .demo --auto-ports $(DEMO_ARGS)
+	@exec .venv/bin/seamwatch demo --state-dir .demo --auto-ports $(DEMO_ARGS)
 
 test:
 	@sh scripts/environment.sh test

@@ -1,0 +1,1 @@
+"""The server: OTLP in, PostgreSQL, analysis, API and pages out."""
