@@ -33,7 +33,9 @@ def gunzip(chunks: Sequence[bytes], max_bytes: int) -> bytes:
     room = max_bytes
     members = 1
     inflater = zlib.decompressobj(_GZIP)
-    is_between = False  # behind a whole member: the end may come, or zero padding, or another member
+    is_between = (
+        False  # behind a whole member: the end may come, or zero padding, or another member
+    )
     try:
         for piece in _pieces(chunks):
             rest = piece
@@ -52,7 +54,9 @@ def gunzip(chunks: Sequence[bytes], max_bytes: int) -> bytes:
                 if inflated:
                     room -= len(inflated)
                     if room < 0:
-                        raise TooLargeError(f"the decompressed body is larger than {max_bytes} bytes")
+                        raise TooLargeError(
+                            f"the decompressed body is larger than {max_bytes} bytes"
+                        )
                     output.append(inflated)
                 is_between = inflater.eof
                 rest = inflater.unused_data if is_between else inflater.unconsumed_tail

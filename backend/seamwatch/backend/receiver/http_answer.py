@@ -34,13 +34,12 @@ class Encoding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole HTTP response; `closes`: the connection ends with it."""
+    """A whole HTTP response."""
 
     http: int
     content_type: bytes
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    closes: bool = False
 
 
 def success(signal: Signal, encoding: Encoding, outcome: Outcome) -> Answer:
@@ -48,17 +47,23 @@ def success(signal: Signal, encoding: Encoding, outcome: Outcome) -> Answer:
     message = outcome.message[:_MAX_MESSAGE_CHARS]
     is_full = not outcome.rejected and not message
     if encoding is Encoding.PROTOBUF:
-        response = ExportTraceServiceResponse()  # the responses of all signals are the same on the wire
+        response = (
+            ExportTraceServiceResponse()
+        )  # the responses of all signals are the same on the wire
         if not is_full:
             response.partial_success.rejected_spans = outcome.rejected
             response.partial_success.error_message = message
         return Answer(200, encoding.value, response.SerializeToString())
     partial: dict[str, str] = {}
     if outcome.rejected:
-        partial[_REJECTED_NAME[signal]] = str(outcome.rejected)  # 64-bit numbers are strings in protobuf's JSON
+        partial[_REJECTED_NAME[signal]] = str(
+            outcome.rejected
+        )  # 64-bit numbers are strings in protobuf's JSON
     if message:
         partial["errorMessage"] = message
-    return Answer(200, encoding.value, b"{}" if is_full else orjson.dumps({"partialSuccess": partial}))
+    return Answer(
+        200, encoding.value, b"{}" if is_full else orjson.dumps({"partialSuccess": partial})
+    )
 
 
 def refusal(
@@ -68,15 +73,14 @@ def refusal(
     message: str,
     *,
     headers: tuple[tuple[bytes, bytes], ...] = (),
-    closes: bool = False,
     field: str | None = None,
 ) -> Answer:
     """An error that HTTP itself brings up; its body is a Status."""
     status = status_message(grpc, message, field=field)
-    return Answer(http, encoding.value, _encode(status, encoding), headers, closes)
+    return Answer(http, encoding.value, _encode(status, encoding), headers)
 
 
-def error_answer(encoding: Encoding, error: Exception, *, closes: bool = False) -> Answer:
+def error_answer(encoding: Encoding, error: Exception) -> Answer:
     """The answer to an error of ours; what was not foreseen is told as unavailable, without its text."""
     codes = codes_of(error)
     is_foreseen = isinstance(error, (RejectedError, UnavailableError))
@@ -93,12 +97,13 @@ def error_answer(encoding: Encoding, error: Exception, *, closes: bool = False) 
         codes.grpc,
         message,
         headers=headers,
-        closes=closes,
         field=getattr(error, "path", None),
     )
 
 
 def _encode(status: Status, encoding: Encoding) -> bytes:
-    if encoding is Encoding.PROTOBUF:
-        return status.SerializeToString()
-    return json_format.MessageToJson(status, indent=None).encode()
+    if encoding is Encoding.JSON:
+        text: str = json_format.MessageToJson(status, indent=None)
+        return text.encode()
+    body: bytes = status.SerializeToString()
+    return body

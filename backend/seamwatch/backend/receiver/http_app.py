@@ -50,7 +50,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 CountAnswer = Callable[[int], None]
 
 
-class _EarlyAnswer(Exception):  # noqa: N818 - control flow, not an error
+class _EarlyAnswer(Exception):
     """An answer that ends a request before the ordinary end."""
 
     def __init__(self, answer: Answer) -> None:
@@ -96,24 +96,29 @@ class OtlpHttpApp:
         if scope["type"] != "http":
             return
         encoding = _encoding_of(scope["headers"])
+        is_refused = True
         try:
             answer = await self._answer(scope, receive, encoding)
+            is_refused = False
         except _EarlyAnswer as early:
             answer = early.answer
         except ClientGoneError:
-            self._count_answer(499)  # nobody reads it; the number is the usual one for this in access logs
+            self._count_answer(
+                499
+            )  # nobody reads it; the number is the usual one for this in access logs
             return
         except (RejectedError, UnavailableError) as error:
-            answer = error_answer(encoding or Encoding.JSON, error, closes=True)
+            answer = error_answer(encoding or Encoding.JSON, error)
         except asyncio.CancelledError:
             # The drain's bound passed. Not re-raised: the server would answer 500, which senders take for "drop it".
-            error = UnavailableError("the server is stopping")
-            answer = error_answer(encoding or Encoding.JSON, error, closes=True)
+            answer = error_answer(
+                encoding or Encoding.JSON, UnavailableError("the server is stopping")
+            )
         except Exception as error:
             _LOG.exception("an OTLP/HTTP request failed unexpectedly")
-            answer = error_answer(encoding or Encoding.JSON, error, closes=True)
+            answer = error_answer(encoding or Encoding.JSON, error)
         self._count_answer(answer.http)
-        await _send(send, answer)
+        await _send(send, answer, closes=is_refused and _has_body(scope["headers"]))
 
     async def _answer(self, scope: Scope, receive: Receive, encoding: Encoding | None) -> Answer:
         headers = dict(scope["headers"])
@@ -126,7 +131,6 @@ class OtlpHttpApp:
                     INVALID_ARGUMENT,
                     "Content-Type must be application/x-protobuf or application/json",
                     headers=((b"accept", b"application/x-protobuf, application/json"),),
-                    closes=True,
                 )
             )
         is_gzip = _is_gzip(headers.get(b"content-encoding", b""), encoding)
@@ -144,9 +148,7 @@ class OtlpHttpApp:
             try:
                 chunks = await read_body(receive, self._max_request_bytes, self._pace)
             except SlowBodyError as error:
-                raise _EarlyAnswer(
-                    refusal(encoding, 408, DEADLINE_EXCEEDED, str(error), closes=True)
-                ) from error
+                raise _EarlyAnswer(refusal(encoding, 408, DEADLINE_EXCEEDED, str(error))) from error
             try:
                 body = await self._protobuf(signal, encoding, chunks, is_gzip)
             except RejectedError as error:
@@ -163,14 +165,14 @@ class OtlpHttpApp:
         signal = self._signals.get(scope["path"])
         if signal is None:
             message = "unknown path: OTLP/HTTP is served at " + ", ".join(self._signals)
-            raise _EarlyAnswer(refusal(encoding, 404, NOT_FOUND, message, closes=True))
+            raise _EarlyAnswer(refusal(encoding, 404, NOT_FOUND, message))
         if signal not in self._served:
             message = f"{signal.name.lower()} are not enabled on this server"
-            raise _EarlyAnswer(refusal(encoding, 404, UNIMPLEMENTED, message, closes=True))
+            raise _EarlyAnswer(refusal(encoding, 404, UNIMPLEMENTED, message))
         if scope["method"] != "POST":
             allow = ((b"allow", b"POST"),)
             raise _EarlyAnswer(
-                refusal(encoding, 405, UNIMPLEMENTED, "only POST is served here", headers=allow, closes=True)
+                refusal(encoding, 405, UNIMPLEMENTED, "only POST is served here", headers=allow)
             )
         return signal
 
@@ -196,7 +198,9 @@ class OtlpHttpApp:
     async def _in_thread(
         self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
     ) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, function, *arguments
+        )
 
 
 def _encoding_of(headers: Iterable[tuple[bytes, bytes]]) -> Encoding | None:
@@ -217,7 +221,7 @@ def _is_gzip(content_encoding: bytes, encoding: Encoding) -> bool:
         return False
     message = "Content-Encoding must be gzip or identity"
     headers = ((b"accept-encoding", b"gzip, identity"),)
-    raise _EarlyAnswer(refusal(encoding, 415, INVALID_ARGUMENT, message, headers=headers, closes=True))
+    raise _EarlyAnswer(refusal(encoding, 415, INVALID_ARGUMENT, message, headers=headers))
 
 
 def _peer(scope: Scope) -> str:
@@ -226,13 +230,21 @@ def _peer(scope: Scope) -> str:
     return str(client[0]) if client else "unix:"
 
 
-async def _send(send: Send, answer: Answer) -> None:
+def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a body was announced, which a refusal leaves unread."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in headers
+    )
+
+
+async def _send(send: Send, answer: Answer, *, closes: bool) -> None:
     headers = [
         (b"content-type", answer.content_type),
         (b"content-length", b"%d" % len(answer.body)),
         *answer.headers,
     ]
-    if answer.closes:
+    if closes:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.http, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})

@@ -67,4 +67,6 @@ async def read_body(receive: Receive, max_bytes: int, pace: BodyPace) -> list[by
                     return chunks
                 deadline.reschedule(start + pace.allowed_s(size))
     except TimeoutError:
-        raise SlowBodyError(f"the body came too slowly: {size} bytes in {loop.time() - start:.1f} s") from None
+        raise SlowBodyError(
+            f"the body came too slowly: {size} bytes in {loop.time() - start:.1f} s"
+        ) from None

@@ -113,9 +113,7 @@ _SMALL_VARINTS = tuple(varint(number) for number in range(_SHORT))
 _STRING_VALUE_HEADS = tuple(  # KeyValue.value{string_value{: of a string of this many bytes
     _VALUE + varint(1 + len(varint(size)) + size) + _STRING + varint(size) for size in range(_SHORT)
 )
-_SMALL_INT_VALUES = tuple(
-    length_delimited(_VALUE, _INT + varint(number)) for number in range(1024)
-)
+_SMALL_INT_VALUES = tuple(length_delimited(_VALUE, _INT + varint(number)) for number in range(1024))
 
 
 def any_value(value: AnyValue, depth: int = 0) -> bytes:
@@ -204,7 +202,11 @@ def attributes(
                     index = next(i for i, other in enumerate(pairs) if other is pair)
                     raise error.under("value").under(f"[{index}]") from None
         size = len(content)
-        append(field_tag + small[size] + content if size < _SHORT else length_delimited(field_tag, content))
+        append(
+            field_tag + small[size] + content
+            if size < _SHORT
+            else length_delimited(field_tag, content)
+        )
     return pieces
 
 

@@ -21,7 +21,9 @@ from seamwatch.core import RejectedError
 
 __all__ = ["MAX_OBJECTS", "json_to_protobuf"]
 
-MAX_OBJECTS = 500_000  # a 16 MiB request of real spans has 400,000; one of empty ones would have 5.6 million
+MAX_OBJECTS = (
+    500_000  # a 16 MiB request of real spans has 400,000; one of empty ones would have 5.6 million
+)
 
 _ENCODERS: dict[Signal, tuple[msgspec.json.Decoder[Any], Callable[[Any], bytes]]] = {
     Signal.TRACES: (msgspec.json.Decoder(TracesRequest), encode_traces),

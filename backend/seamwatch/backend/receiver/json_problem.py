@@ -15,7 +15,7 @@ __all__ = ["invalid_field", "named"]
 _WHERE = re.compile(r"(?P<reason>.*?)(?: - at `\$?\.?(?P<path>[^`]*)`)?", re.DOTALL)
 
 
-class named:  # noqa: N801 - reads as a clause: `with named("status"):`
+class named:
     """Puts a path in front of a problem that leaves the block; a callable path is asked only then.
 
     A class and not a generator: it costs 0.2 µs a block.
@@ -30,7 +30,10 @@ class named:  # noqa: N801 - reads as a clause: `with named("status"):`
         return None
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if isinstance(error, msgspec.ValidationError):
             error = invalid_field(error)

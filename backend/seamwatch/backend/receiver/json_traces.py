@@ -154,17 +154,23 @@ def encode_traces(request: TracesRequest) -> bytes:
     output: list[bytes] = []
     for index, group in enumerate(request.resource_spans or ()):
         with named(f"resourceSpans[{index}]"):
-            output.append(length_delimited(_RESOURCE_SPANS, _resource_spans(group, decoder, key_heads)))
+            output.append(
+                length_delimited(_RESOURCE_SPANS, _resource_spans(group, decoder, key_heads))
+            )
     return output[0] if len(output) == 1 else b"".join(output)
 
 
-def _resource_spans(group: ResourceSpans, decoder: Decoder[Span], key_heads: dict[str, bytes]) -> bytes:
+def _resource_spans(
+    group: ResourceSpans, decoder: Decoder[Span], key_heads: dict[str, bytes]
+) -> bytes:
     pieces = []
     with named("resource"):
         pieces.append(resource_field(_RESOURCE, group.resource))
     for index, scope_spans in enumerate(group.scope_spans or ()):
         with named(f"scopeSpans[{index}]"):
-            pieces.append(length_delimited(_SCOPE_SPANS, _scope_spans(scope_spans, decoder, key_heads)))
+            pieces.append(
+                length_delimited(_SCOPE_SPANS, _scope_spans(scope_spans, decoder, key_heads))
+            )
     if group.schema_url:
         pieces.append(text(_SCHEMA_URL, group.schema_url))
     return b"".join(pieces)
@@ -200,9 +206,13 @@ def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
     if span.kind:
         pieces.append(_KIND + varint(enum(span.kind, "kind")))
     if span.start_time_unix_nano:
-        pieces.append(_START + uint64(span.start_time_unix_nano, "startTimeUnixNano").to_bytes(8, "little"))
+        pieces.append(
+            _START + uint64(span.start_time_unix_nano, "startTimeUnixNano").to_bytes(8, "little")
+        )
     if span.end_time_unix_nano:
-        pieces.append(_END + uint64(span.end_time_unix_nano, "endTimeUnixNano").to_bytes(8, "little"))
+        pieces.append(
+            _END + uint64(span.end_time_unix_nano, "endTimeUnixNano").to_bytes(8, "little")
+        )
     if span.attributes:
         try:
             pieces += attributes(_ATTRIBUTES, span.attributes, key_heads)
@@ -210,13 +220,17 @@ def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
             raise error.under("attributes") from None
     if span.dropped_attributes_count:
         pieces.append(
-            dropped_count(_DROPPED_ATTRIBUTES, span.dropped_attributes_count, "droppedAttributesCount")
+            dropped_count(
+                _DROPPED_ATTRIBUTES, span.dropped_attributes_count, "droppedAttributesCount"
+            )
         )
     for index, event in enumerate(span.events or ()):
         with named(f"events[{index}]"):
             pieces.append(length_delimited(_EVENTS, _event(event, key_heads)))
     if span.dropped_events_count:
-        pieces.append(dropped_count(_DROPPED_EVENTS, span.dropped_events_count, "droppedEventsCount"))
+        pieces.append(
+            dropped_count(_DROPPED_EVENTS, span.dropped_events_count, "droppedEventsCount")
+        )
     for index, link in enumerate(span.links or ()):
         with named(f"links[{index}]"):
             pieces.append(length_delimited(_LINKS, _link(link, key_heads)))
@@ -232,13 +246,17 @@ def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
 def _event(event: Event, key_heads: dict[str, bytes]) -> bytes:
     pieces = []
     if event.time_unix_nano:
-        pieces.append(_EVENT_TIME + uint64(event.time_unix_nano, "timeUnixNano").to_bytes(8, "little"))
+        pieces.append(
+            _EVENT_TIME + uint64(event.time_unix_nano, "timeUnixNano").to_bytes(8, "little")
+        )
     if event.name:
         pieces.append(text(_EVENT_NAME, event.name))
     if event.attributes:
         with named("attributes"):
             pieces += attributes(_EVENT_ATTRIBUTES, event.attributes, key_heads)
-    pieces.append(dropped_count(_EVENT_DROPPED, event.dropped_attributes_count, "droppedAttributesCount"))
+    pieces.append(
+        dropped_count(_EVENT_DROPPED, event.dropped_attributes_count, "droppedAttributesCount")
+    )
     return b"".join(pieces)
 
 
@@ -253,7 +271,9 @@ def _link(link: Link, key_heads: dict[str, bytes]) -> bytes:
     if link.attributes:
         with named("attributes"):
             pieces += attributes(_LINK_ATTRIBUTES, link.attributes, key_heads)
-    pieces.append(dropped_count(_LINK_DROPPED, link.dropped_attributes_count, "droppedAttributesCount"))
+    pieces.append(
+        dropped_count(_LINK_DROPPED, link.dropped_attributes_count, "droppedAttributesCount")
+    )
     if link.flags:
         pieces.append(_LINK_FLAGS + uint32(link.flags, "flags").to_bytes(4, "little"))
     return b"".join(pieces)

@@ -32,7 +32,9 @@ def retry_info(delay_s: float) -> RetryInfo:
     """The message that OTLP/gRPC senders read their delay from."""
     seconds = int(delay_s)
     return RetryInfo(
-        retry_delay=Duration(seconds=seconds, nanos=round((delay_s - seconds) * 1e9) % 1_000_000_000)
+        retry_delay=Duration(
+            seconds=seconds, nanos=round((delay_s - seconds) * 1e9) % 1_000_000_000
+        )
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "DEADLINE_EXCEEDED",
     "INVALID_ARGUMENT",
     "NOT_FOUND",
+    "RESOURCE_EXHAUSTED",
     "UNAVAILABLE",
     "UNIMPLEMENTED",
     "StatusCodes",
@@ -79,7 +80,9 @@ def status_message(grpc_code: int, message: str, *, field: str | None = None) ->
     message = message[:_MAX_MESSAGE_CHARS]
     status = Status(code=grpc_code, message=message)
     if grpc_code == INVALID_ARGUMENT:
-        violation = BadRequest.FieldViolation(field=(field or "")[:_MAX_MESSAGE_CHARS], description=message)
+        violation = BadRequest.FieldViolation(
+            field=(field or "")[:_MAX_MESSAGE_CHARS], description=message
+        )
         status.details.add().Pack(BadRequest(field_violations=[violation]))
     return status
 
