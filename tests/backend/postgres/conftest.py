@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -68,9 +67,3 @@ def shared_server() -> Iterator[RunningPostgres]:
         yield server
     remove_cluster(config)
     shutil.rmtree(folder)
-
-
-@pytest.fixture
-def needs_root() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root changes the user")
