@@ -49,7 +49,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     seamwatch.span_rollup_hour, seamwatch.error_rollup_part, seamwatch.error_rollup_minute,
     seamwatch.metric_rollup_minute, seamwatch.verdict, seamwatch.analysis_loop
     TO seamwatch_analysis;
-GRANT SELECT ON seamwatch.span, seamwatch.log_record, seamwatch.metric_point, seamwatch.tenant TO seamwatch_analysis;
+GRANT SELECT ON
+    seamwatch.span, seamwatch.log_record, seamwatch.metric_point, seamwatch.tenant, seamwatch.span_rollup,
+    seamwatch.error_rollup
+    TO seamwatch_analysis;
 GRANT DELETE ON seamwatch.browser_session, seamwatch.sign_in_link TO seamwatch_analysis;
 GRANT SELECT ON seamwatch.browser_session, seamwatch.sign_in_link TO seamwatch_analysis;
 GRANT INSERT ON seamwatch.audit_entry TO seamwatch_analysis;
