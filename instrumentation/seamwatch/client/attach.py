@@ -1,0 +1,101 @@
+"""Joins our span processor to a tracer provider of the OpenTelemetry SDK."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from seamwatch.client._sdk_processors import processors_of, replace_processor
+
+if TYPE_CHECKING:
+    from seamwatch.exporters import SeamwatchSpanProcessor
+
+__all__ = ["attach"]
+
+_logger = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_attached: weakref.WeakKeyDictionary[Any, SeamwatchSpanProcessor] = weakref.WeakKeyDictionary()
+
+
+def attach(provider: object | None = None) -> SeamwatchSpanProcessor | None:
+    """Send the spans of `provider` to Seamwatch through our ring buffer.
+
+    Calling it again for the same provider does nothing more. An SDK processor around our exporter
+    is replaced, so that no span leaves twice. Safe from any thread; never raises.
+
+    Args:
+        provider: An SDK `TracerProvider`; the global one if None.
+
+    Returns:
+        The processor, whose `statistics()` tell what was sent and dropped; None (and one line in
+        the log) if the provider is not one of the SDK, or already sends by our exporter alone.
+    """
+    from opentelemetry import trace
+
+    if provider is None:
+        provider = trace.get_tracer_provider()
+    add = getattr(provider, "add_span_processor", None)
+    if add is None:
+        _logger.warning(
+            "Seamwatch sends nothing: the tracer provider is a %s, not one of the OpenTelemetry"
+            " SDK. Install opentelemetry-distro and start with opentelemetry-instrument, or call"
+            " seamwatch.client.attach(provider) with your own TracerProvider.",
+            type(provider).__name__,
+        )
+        return None
+    try:
+        with _lock:
+            return _attach(provider, add)
+    except Exception:
+        _logger.exception("Seamwatch could not be attached to the tracer provider")
+        return None
+
+
+def _attach(provider: object, add: Any) -> SeamwatchSpanProcessor | None:
+    from seamwatch.exporters import SeamwatchSpanExporter, SeamwatchSpanProcessor
+
+    known = _attached.get(provider)
+    if known is not None:
+        return known
+    processors = processors_of(provider)
+    for processor in processors or ():
+        if isinstance(processor, SeamwatchSpanProcessor):
+            _attached[provider] = processor
+            return processor
+    exporting = [
+        (processor, processor.span_exporter)
+        for processor in processors or ()
+        if isinstance(getattr(processor, "span_exporter", None), SeamwatchSpanExporter)
+    ]
+    if not exporting:
+        if processors is None and len(SeamwatchSpanExporter.instances):
+            _log_unknown_structure()  # it may be in there, where we cannot see it
+            return None
+        ours = SeamwatchSpanExporter().make_processor()
+        add(ours)
+    else:
+        ours = exporting[0][1].make_processor()
+        if not replace_processor(provider, exporting[0][0], ours):
+            _log_unknown_structure()
+            return None
+        _retire(exporting[0][0])
+        for duplicate, _ in exporting[1:]:
+            if replace_processor(provider, duplicate, None):
+                _retire(duplicate)
+    _attached[provider] = ours
+    return ours
+
+
+def _log_unknown_structure() -> None:
+    _logger.warning(
+        "this version of the OpenTelemetry SDK keeps its processors in another way: spans are sent"
+        " by the SDK's own processor, error spans only with their batch"
+    )
+
+
+def _retire(processor: Any) -> None:
+    """End the SDK's processor and its thread; what it holds already is still sent by it."""
+    processor.shutdown()
