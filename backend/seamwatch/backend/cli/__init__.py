@@ -1,0 +1,5 @@
+"""The command `seamwatch`."""
+
+from seamwatch.backend.cli.main import main
+
+__all__ = ["main"]
