@@ -235,7 +235,7 @@ class GroupTransaction:
         staging = f"{target.relation}_staging"
         self._connection.execute(
             sql.SQL(
-                "CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS"
+                "CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
             ).format(sql.Identifier(staging), sql.Identifier("seamwatch", target.relation))
         )
         self._copy(CopyTarget(staging, target.columns), rows, schema="pg_temp")
@@ -299,6 +299,8 @@ class GroupTransaction:
 
 
 def _merged(kind: RowKind, batches: Sequence[Batch]) -> Aggregates:
+    if len(batches) == 1:
+        return batches[0].aggregates
     aggregates = kind.new_aggregates()
     for batch in batches:
         aggregates.merge(batch.aggregates)

@@ -105,25 +105,24 @@ class SpanAggregates:
             group[1] = max(group[1], exemplar)
 
     def merge(self, other: SpanAggregates) -> None:
-        """Add what `other` has counted; `other` must not be used again."""
+        """Add what `other` has counted; `other` stays as it is (its request may have to be stored alone)."""
         for service, maps in other._services.items():
             mine = self._services.get(service)
             if mine is None:
-                self._services[service] = maps
-                continue
+                mine = self._services[service] = ({}, {})
             for own, others in zip(mine, maps, strict=True):
                 for key, items in others.items():
                     if key in own:
                         own[key] += items
                     else:
-                        own[key] = items
-        for error_key, group in other._errors.items():
+                        own[key] = items.copy()
+        for error_key, (count, exemplar) in other._errors.items():
             known = self._errors.get(error_key)
             if known is None:
-                self._errors[error_key] = group
+                self._errors[error_key] = [count, exemplar]
             else:
-                known[0] += group[0]
-                known[1] = max(known[1], group[1])
+                known[0] += count
+                known[1] = max(known[1], exemplar)
 
     def copy_rows(self) -> Iterable[tuple[CopyTarget, list[bytes]]]:
         """Rows of span_rollup_part and error_rollup_part."""
