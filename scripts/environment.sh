@@ -26,7 +26,7 @@ find_python() {
         can_make_venv "$PYTHON" || without_venv=$PYTHON
         [ -n "$without_venv" ] || { printf '%s\n' "$PYTHON"; return; }
     else
-        for candidate in python3 python3.14 python3.13 python3.12 python3.11 python /usr/bin/python3; do
+        for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do
             command -v "$candidate" >/dev/null 2>&1 && is_new_enough "$candidate" || continue
             if can_make_venv "$candidate"; then
                 printf '%s\n' "$candidate"
