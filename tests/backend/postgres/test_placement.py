@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -84,3 +85,21 @@ if os.geteuid() == 0:  # not skipped but absent: under CI a skip is a failure
 
         assert len(set(homes)) == 2
         assert {home.parent for home in homes} == {scratch / "system" / "clusters"}
+
+    def test_cluster_whose_state_folder_was_deleted_is_named_and_kept(scratch: Path) -> None:
+        lines: list[str] = []
+        homes = []
+        (scratch / "closed").mkdir(mode=0o700)
+        for name in ("deleted", "kept"):
+            config = PostgresConfig(
+                state_dir=scratch / "closed" / name, postgres_system_dir=scratch / "system"
+            )
+            make_state_dir(config, choose_account())
+            homes.append(cluster_home(config, choose_account(), progress=lines.append))
+            if name == "deleted":
+                shutil.rmtree(config.state_dir)
+
+        named = [line for line in lines if "belongs to no state folder" in line]
+        assert len(named) == 1
+        assert str(homes[0]) in named[0]
+        assert homes[0].is_dir()

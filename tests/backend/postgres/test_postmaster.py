@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,23 +16,34 @@ from seamwatch.backend.postgres import (
     remove_cluster,
     running_conninfo,
 )
+from seamwatch.backend.postgres.binaries import find_binaries
+from seamwatch.backend.postgres.unprivileged import choose_account
 from seamwatch.core import UnavailableError
 
 MakeConfig = Callable[..., PostgresConfig]
 
 
-def test_new_cluster_starts_within_two_seconds_and_an_existing_one_within_four_tenths(
-    new_config: MakeConfig,
+def test_start_costs_little_beyond_initdb_once_and_a_fraction_of_it_later(
+    new_config: MakeConfig, scratch: Path
 ) -> None:
-    first_s, later_s = [], []
-    for name in ("one", "two"):  # the best of two: other work on the machine is no fault of ours
-        for durations_s in (first_s, later_s, later_s):
-            begin = time.monotonic()
-            with open_postgres(new_config(name), progress=quiet):
-                durations_s.append(time.monotonic() - begin)
+    account = choose_account()
+    plain = scratch / "plain"
+    plain.mkdir(mode=0o700)
+    account.give(plain)
+    initdb = find_binaries(new_config(), account, progress=quiet).bin_dir / "initdb"
+    begin = time.monotonic()
+    account.run([initdb, "-D", plain, "--locale=C", "--auth=trust"], cwd=plain)
+    initdb_s = time.monotonic() - begin
 
-    assert min(first_s) < 2.0
-    assert min(later_s) < 0.4
+    durations_s = []
+    for _ in range(4):
+        begin = time.monotonic()
+        with open_postgres(new_config(), progress=quiet):
+            durations_s.append(time.monotonic() - begin)
+
+    # Alone on two cores 0.7 s, 0.9 s and 0.11 s; ratios hold where other work shares them.
+    assert durations_s[0] < 2.5 * initdb_s
+    assert min(durations_s[1:]) < 0.5 * initdb_s
 
 
 def test_clean_stop_leaves_no_process_and_no_lock(shared_config: PostgresConfig) -> None:

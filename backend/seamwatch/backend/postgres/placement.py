@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 LINK_NAME = "postgres"
+_OWNER_NOTE = "state-folder-link"  # in a home elsewhere: the link that leads to it
 _SYSTEM_DIRS = (Path("/var/lib/seamwatch"), Path("/opt/seamwatch"), Path("/var/tmp/seamwatch"))  # noqa: S108
 
 
@@ -139,9 +140,20 @@ def _home_elsewhere(
     # A name of its own: a state folder that was deleted and made again starts empty.
     home = clusters / f"{config.state_dir.name.strip('.') or 'state'}-{secrets.token_hex(4)}"
     _make(home, 0o711)
+    (home / _OWNER_NOTE).write_text(f"{link}\n")
     link.symlink_to(home)
+    for forgotten in _forgotten(clusters):
+        progress(f"{forgotten} belongs to no state folder any more: remove it if nobody needs it")
     progress(f"user {account.name!r} cannot enter {config.state_dir}: the database lives in {home}")
     return home
+
+
+def _forgotten(clusters: Path) -> Iterator[Path]:
+    """Clusters whose state folder was deleted without them; never removed by ourselves."""
+    for note in sorted(clusters.glob(f"*/{_OWNER_NOTE}")):
+        link = Path(note.read_text().removesuffix("\n"))
+        if link.resolve() != note.parent.resolve():
+            yield note.parent
 
 
 def _make(folder: Path, mode: int) -> None:

@@ -53,6 +53,7 @@ def start_postmaster(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                text=False,
                 start_new_session=True,  # our terminal's Ctrl-C is for us: we stop it in order
                 **account.popen_options(),
             )
