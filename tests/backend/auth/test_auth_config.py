@@ -36,6 +36,7 @@ def test_ingest_is_open_on_loopback_unless_said_otherwise(
         ("SEAMWATCH_AUTH_SESSION_IDLE_S", "0"),
         ("SEAMWATCH_AUTH_SESSION_ABSOLUTE_S", "inf"),
         ("SEAMWATCH_AUTH_SIGN_IN_LINK_S", "-1"),
+        ("SEAMWATCH_AUTH_SIGN_IN_LINK_S", "601"),
     ],
 )
 def test_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:

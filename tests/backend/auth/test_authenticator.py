@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from seamwatch.backend.auth import LockedOutError, Role, UnauthenticatedError
 from seamwatch.backend.auth.authenticator import Authenticator
 from seamwatch.backend.auth.config import AuthConfig, IngestAuthMode
-from seamwatch.backend.auth.token_format import new_token
+from seamwatch.backend.auth.token_format import ParsedToken, new_token
 from seamwatch.backend.auth.tokens import NewToken, revoke_token
 from seamwatch.core import UnavailableError
 
@@ -182,6 +183,35 @@ def test_connection_that_the_server_ended_is_replaced_within_the_same_call(
     authenticator.authenticate(bearer(token.token), peer=PEER)
 
     assert (authenticator.counts.looked_up, authenticator.counts.stale) == (2, 0)
+
+
+def test_database_that_hangs_holds_up_one_caller_and_the_others_get_an_answer(
+    authenticator: Authenticator, make_token: MakeToken, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seamwatch.backend.auth.authenticator._DATABASE_WAIT_S", 0.05)
+    known, unknown = make_token(), make_token()
+    authenticator.authenticate(bearer(known.token), peer=PEER)
+    clock.advance(3.0)
+    is_asked, may_answer = threading.Event(), threading.Event()
+    find = authenticator._reader.find
+
+    def hang(token: ParsedToken) -> Any:
+        is_asked.set()
+        assert may_answer.wait(30)
+        return find(token)
+
+    monkeypatch.setattr(authenticator._reader, "find", hang)
+    with ThreadPoolExecutor(1) as pool:
+        held_up = pool.submit(authenticator.authenticate, bearer(unknown.token), peer=PEER)
+        assert is_asked.wait(30)
+
+        stale = authenticator.authenticate(bearer(known.token), peer=PEER)
+        with pytest.raises(UnavailableError):
+            authenticator.authenticate(bearer(make_token().token), peer=PEER)
+        may_answer.set()
+
+        assert stale.token_id == known.token_id
+        assert held_up.result().token_id == unknown.token_id
 
 
 def test_thirty_two_threads_share_one_look_up(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from seamwatch.backend.auth.access import Access
 from seamwatch.backend.auth.roles import Role
@@ -22,7 +23,7 @@ STATEMENT_TIMEOUT_MS = 2000
 
 def auth_conninfo(conninfo: str) -> str:
     """The same server as `seamwatch_auth`, giving up soon where it does not answer."""
-    bounded = psycopg.conninfo.make_conninfo(
+    bounded = make_conninfo(
         conninfo,
         connect_timeout=CONNECT_TIMEOUT_S,
         tcp_user_timeout=5000,
@@ -71,7 +72,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _options(conninfo: str) -> str:
-    given = str(psycopg.conninfo.conninfo_to_dict(conninfo).get("options") or "")
+    given = str(conninfo_to_dict(conninfo).get("options") or "")
     return f"{given} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}".strip()
 
 

@@ -9,7 +9,10 @@ from enum import StrEnum
 
 from seamwatch.core import ConfigurationError, read_settings
 
-__all__ = ["AuthConfig", "IngestAuthMode"]
+__all__ = ["MAX_LINK_S", "AuthConfig", "IngestAuthMode"]
+
+MAX_LINK_S = 600.0
+"""Longest life of a one-time sign-in link: it ends up in browser histories."""
 
 
 class IngestAuthMode(StrEnum):
@@ -53,7 +56,12 @@ class AuthConfig:
             raise ConfigurationError(
                 f"SEAMWATCH_AUTH_STALE_S: must be SEAMWATCH_AUTH_CACHE_S to 300, got {self.stale_s}"
             )
-        for name in ("session_idle_s", "session_absolute_s", "sign_in_link_s"):
+        if not 0 < self.sign_in_link_s <= MAX_LINK_S:
+            raise ConfigurationError(
+                f"SEAMWATCH_AUTH_SIGN_IN_LINK_S: must be > 0 and at most {MAX_LINK_S:g}, got "
+                f"{self.sign_in_link_s}"
+            )
+        for name in ("session_idle_s", "session_absolute_s"):
             value = getattr(self, name)
             if not 0 < value <= 86400 * 7:
                 raise ConfigurationError(

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from seamwatch.backend.auth._database import audit_row, auth_transaction, clock_now, statement
+from seamwatch.backend.auth.config import MAX_LINK_S
 from seamwatch.core import Clock, RejectedError, SystemClock
 
-__all__ = ["MAX_LINK_S", "SignInLink", "create_sign_in_link", "secret_digest"]
-
-MAX_LINK_S = 600.0
+__all__ = ["SignInLink", "create_sign_in_link", "secret_digest"]
 
 
 @dataclass(frozen=True, kw_only=True)
