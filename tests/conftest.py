@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,12 +27,13 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    from seamwatch.backend.postgres import PostgresConfig, open_postgres
+    from seamwatch.backend.postgres import PostgresConfig, open_postgres, remove_cluster
 
     state_dir = tmp_path_factory.mktemp("postgres") / "state"
     config = PostgresConfig(database_url=None, state_dir=Path(state_dir))
     with open_postgres(config, progress=lambda line: None) as server:
         yield server.conninfo
+    remove_cluster(config)  # as root its files are outside pytest's folder
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +88,19 @@ def database(
     conninfo = make_database(database_template)
     yield conninfo
     _drop(postgres_server, conninfo)
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """Asks a condition every 10 ms until it is true; fails after `timeout_s`."""
+
+    def wait(condition: Callable[[], object], *, timeout_s: float = 15.0, what: str = "") -> None:
+        give_up_at = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < give_up_at, what or f"not within {timeout_s} s"
+            time.sleep(0.01)
+
+    return wait
 
 
 def _drop(server: str, conninfo: str) -> None:
