@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from otlp_http_server import TOKEN, Connection, FakeIngest, HttpAnswer, RunningServer, head, running
+from otlp_http_server import (
+    TOKEN,
+    Connection,
+    FakeIngest,
+    HttpAnswer,
+    RunningServer,
+    head,
+    running,
+    until,
+)
 
 from seamwatch.backend.auth import ForbiddenError, LockedOutError
 from seamwatch.backend.receiver.http_body import BodyPace
@@ -434,8 +444,6 @@ def test_point_23_a_slow_body_is_408_and_the_connection_closed(connection: Conne
 def test_a_sender_that_leaves_within_its_body_is_counted_and_nothing_stored(
     server: RunningServer, ingest: FakeIngest
 ) -> None:
-    from otlp_http_server import until
-
     with server.connect() as connection:
         connection.send(head(content_length="1000") + b"only this")
 
@@ -445,3 +453,17 @@ def test_a_sender_that_leaves_within_its_body_is_counted_and_nothing_stored(
 
 def test_the_good_token_reaches_the_service(connection: Connection) -> None:
     assert connection.post(one_span(), authorization=TOKEN).status == 200
+
+
+def test_the_wait_for_a_reader_does_not_count_against_the_sender(ingest: FakeIngest) -> None:
+    ingest.hold_readers = threading.Event()
+    pace = BodyPace(grace_s=0.2, total_s=0.2)
+    with running(ingest, pace=pace) as server, server.connect() as connection:
+        connection.send(head(content_length="9") + b"the ")
+        until(lambda: ingest.waiting_readers == 1)
+        assert not ingest.hold_readers.wait(0.4)  # twice what reading may take
+        ingest.hold_readers.set()
+        connection.send(b"whole")
+
+        assert connection.read().status == 200
+    assert ingest.stored == [(Signal.TRACES, b"the whole")]

@@ -146,7 +146,6 @@ class _LimitedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()  # until the application asks, so that an unread body is one piece at most
 
     def on_message_begin(self) -> None:
-        self._quiet_bytes = 0
         self._header_bytes = 0
         self._is_in_head = True
         super().on_message_begin()
@@ -161,6 +160,7 @@ class _LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._quiet_bytes = 0
         self._cancel_header_timer()
         if len(self.pipeline) >= _MAX_PIPELINED:
             raise _LimitError("pipelined")
@@ -178,7 +178,6 @@ class _LimitedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if self._linger_timer is not None:
             self.server_state.total_requests += 1
-            self.flow.resume_reading()
             return
         super().on_response_complete()
         if self._is_in_head and self._header_timer is None:
@@ -203,10 +202,15 @@ class _LimitedProtocol(HttpToolsProtocol):
             transport.close()
             return
         self.count_closed("unread_body")
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more will be written, and throw away a bounded part of what still comes."""
         self._linger_room = self.limits.linger_bytes
         self._linger_timer = self.loop.call_later(self.limits.linger_s, self._end_linger)
-        if transport.can_write_eof():
-            transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
 
     def _end_linger(self) -> None:
         if self._linger_timer is not None:
@@ -242,6 +246,11 @@ class _LimitedProtocol(HttpToolsProtocol):
             # Another request's answer would be taken for this one's; and who asked nothing needs none.
             self.transport.abort()
             return
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = (
+                True  # the application shall neither wait for more nor answer a second time
+            )
+            cycle.message_event.set()
         http, grpc, message = _REFUSALS.get(reason, _MALFORMED)
         answer = refusal(Encoding.JSON, http, grpc, message)
         self.transport.write(
@@ -249,7 +258,7 @@ class _LimitedProtocol(HttpToolsProtocol):
             + b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s"
             % (len(answer.body), answer.body)
         )
-        self.transport.close()
+        self._linger()
 
 
 _MALFORMED = (400, INVALID_ARGUMENT, "this is not an HTTP/1.1 request")

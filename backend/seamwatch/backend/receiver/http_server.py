@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -17,6 +18,8 @@ from seamwatch.backend.receiver.http_protocol import (
 )
 
 __all__ = ["HttpServer"]
+
+_LAST_WORDS_S = 1.0
 
 
 class HttpServer:
@@ -69,7 +72,10 @@ class HttpServer:
         try:
             await self._server.serve(sockets=[self._sock])
         finally:
-            for connection in list(self._server.server_state.connections):
+            state = self._server.server_state
+            if state.tasks:  # cancelled when the drain's bound passed; each still answers 503
+                await asyncio.wait(list(state.tasks), timeout=_LAST_WORDS_S)
+            for connection in list(state.connections):
                 connection.transport.abort()
 
     def request_stop(self) -> None:

@@ -82,7 +82,7 @@ def tag(number: int, wire_type: int) -> bytes:
     return _varint(number << 3 | wire_type)
 
 
-def length_delimited(field_tag: bytes, content: bytes) -> bytes:
+def length_delimited(field_tag: bytes, content: bytes | bytearray) -> bytes:
     """A string, bytes or message field."""
     size = len(content)
     return field_tag + (_VARINTS[size] if size < _SMALL else _varint(size)) + content

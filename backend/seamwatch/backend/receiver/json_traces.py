@@ -176,18 +176,22 @@ def _resource_spans(
     return b"".join(pieces)
 
 
-def _scope_spans(group: ScopeSpans, decoder: Decoder[Span], key_heads: dict[str, bytes]) -> bytes:
-    pieces = []
+def _scope_spans(
+    group: ScopeSpans, decoder: Decoder[Span], key_heads: dict[str, bytes]
+) -> bytearray:
+    output = (
+        bytearray()
+    )  # grows in place: a list of many small pieces would be three times as large
     with named("scope"):
-        pieces.append(scope_field(_SCOPE, group.scope))
+        output += scope_field(_SCOPE, group.scope)
     decode = decoder.decode
     index = 0
     with named(lambda: f"spans[{index}]"):
         for index, raw in enumerate(group.spans or ()):  # noqa: B007 - read by the name above
-            pieces.append(length_delimited(_SPANS, _span(decode(raw), key_heads)))
+            output += length_delimited(_SPANS, _span(decode(raw), key_heads))
     if group.schema_url:
-        pieces.append(text(_SCHEMA_URL, group.schema_url))
-    return b"".join(pieces)
+        output += text(_SCHEMA_URL, group.schema_url)
+    return output
 
 
 def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
@@ -205,11 +209,11 @@ def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
         pieces.append(text(_NAME, span.name))
     if span.kind:
         pieces.append(_KIND + varint(enum(span.kind, "kind")))
-    if span.start_time_unix_nano:
+    if span.start_time_unix_nano is not None:
         pieces.append(
             _START + uint64(span.start_time_unix_nano, "startTimeUnixNano").to_bytes(8, "little")
         )
-    if span.end_time_unix_nano:
+    if span.end_time_unix_nano is not None:
         pieces.append(
             _END + uint64(span.end_time_unix_nano, "endTimeUnixNano").to_bytes(8, "little")
         )
@@ -218,7 +222,7 @@ def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
             pieces += attributes(_ATTRIBUTES, span.attributes, key_heads)
         except InvalidFieldError as error:
             raise error.under("attributes") from None
-    if span.dropped_attributes_count:
+    if span.dropped_attributes_count is not None:
         pieces.append(
             dropped_count(
                 _DROPPED_ATTRIBUTES, span.dropped_attributes_count, "droppedAttributesCount"
@@ -227,25 +231,25 @@ def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
     for index, event in enumerate(span.events or ()):
         with named(f"events[{index}]"):
             pieces.append(length_delimited(_EVENTS, _event(event, key_heads)))
-    if span.dropped_events_count:
+    if span.dropped_events_count is not None:
         pieces.append(
             dropped_count(_DROPPED_EVENTS, span.dropped_events_count, "droppedEventsCount")
         )
     for index, link in enumerate(span.links or ()):
         with named(f"links[{index}]"):
             pieces.append(length_delimited(_LINKS, _link(link, key_heads)))
-    if span.dropped_links_count:
+    if span.dropped_links_count is not None:
         pieces.append(dropped_count(_DROPPED_LINKS, span.dropped_links_count, "droppedLinksCount"))
     if span.status is not None:
         pieces.append(length_delimited(_STATUS, _status(span.status)))
-    if span.flags:
+    if span.flags is not None:
         pieces.append(_FLAGS + uint32(span.flags, "flags").to_bytes(4, "little"))
     return b"".join(pieces)
 
 
 def _event(event: Event, key_heads: dict[str, bytes]) -> bytes:
     pieces = []
-    if event.time_unix_nano:
+    if event.time_unix_nano is not None:
         pieces.append(
             _EVENT_TIME + uint64(event.time_unix_nano, "timeUnixNano").to_bytes(8, "little")
         )
@@ -274,7 +278,7 @@ def _link(link: Link, key_heads: dict[str, bytes]) -> bytes:
     pieces.append(
         dropped_count(_LINK_DROPPED, link.dropped_attributes_count, "droppedAttributesCount")
     )
-    if link.flags:
+    if link.flags is not None:
         pieces.append(_LINK_FLAGS + uint32(link.flags, "flags").to_bytes(4, "little"))
     return b"".join(pieces)
 
