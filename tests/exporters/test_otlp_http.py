@@ -113,18 +113,19 @@ def test_answer_that_is_not_http_is_unavailable() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
 
         def babble() -> None:
-            for _ in range(2):
-                connection, _ = server.accept()
-                connection.recv(1 << 16)
-                connection.sendall(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00")  # HTTP/2 SETTINGS
-                connection.close()
+            connection, _ = server.accept()
+            connection.recv(1 << 16)
+            connection.sendall(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00")  # HTTP/2 SETTINGS
+            connection.close()
 
-        threading.Thread(target=babble, daemon=True).start()
+        thread = threading.Thread(target=babble)
+        thread.start()
         with (
             sender_to(f"http://127.0.0.1:{server.getsockname()[1]}") as sender,
             pytest.raises(UnavailableError),
         ):
             sender.post(b"")
+        thread.join()
 
 
 def test_silence_ends_at_the_timeout() -> None:

@@ -34,6 +34,9 @@ class SeamwatchSpanExporter(SpanExporter):
     Alone (under an SDK processor) it has no lanes: `export` blocks its caller until the batch is
     accepted or `timeout_s` has passed. `seamwatch.client` replaces the SDK's processor by ours.
     It never raises: a setting that cannot be used is logged, and its default holds.
+
+    Attributes:
+        instances: Exporters that are not shut down yet.
     """
 
     instances: ClassVar[weakref.WeakSet[SeamwatchSpanExporter]] = weakref.WeakSet()
@@ -102,6 +105,7 @@ class SeamwatchSpanExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """End the waiting of an `export` under way and close the connection; may be called again."""
+        self.instances.discard(self)
         if not self._stop.is_set:
             self._stop.set(timeout_s=0.0)
             self._sender.close(timeout_s=0.0)

@@ -16,7 +16,10 @@ __all__ = ["attach"]
 
 _logger = logging.getLogger(__name__)
 
+_RETIRE_S = 1.0
+
 _lock = threading.Lock()
+_left_alone: weakref.WeakSet[Any] = weakref.WeakSet()
 _attached: weakref.WeakKeyDictionary[Any, SeamwatchSpanProcessor] = weakref.WeakKeyDictionary()
 
 
@@ -72,14 +75,14 @@ def _attach(provider: object, add: Any) -> SeamwatchSpanProcessor | None:
     ]
     if not exporting:
         if processors is None and len(SeamwatchSpanExporter.instances):
-            _log_unknown_structure()  # it may be in there, where we cannot see it
+            _leave_alone(provider)  # it may be in there, where we cannot see it
             return None
         ours = SeamwatchSpanExporter().make_processor()
         add(ours)
     else:
         ours = exporting[0][1].make_processor()
         if not replace_processor(provider, exporting[0][0], ours):
-            _log_unknown_structure()
+            _leave_alone(provider)
             return None
         _retire(exporting[0][0])
         for duplicate, _ in exporting[1:]:
@@ -89,13 +92,19 @@ def _attach(provider: object, add: Any) -> SeamwatchSpanProcessor | None:
     return ours
 
 
-def _log_unknown_structure() -> None:
-    _logger.warning(
-        "this version of the OpenTelemetry SDK keeps its processors in another way: spans are sent"
-        " by the SDK's own processor, error spans only with their batch"
-    )
+def _leave_alone(provider: object) -> None:
+    """Say once per provider that its exporter stays under the SDK's own processor."""
+    if provider not in _left_alone:
+        _left_alone.add(provider)
+        _logger.warning(
+            "this version of the OpenTelemetry SDK keeps its processors in another way: spans are"
+            " sent by the SDK's own processor, error spans only with their batch"
+        )
 
 
 def _retire(processor: Any) -> None:
     """End the SDK's processor and its thread; what it holds already is still sent by it."""
-    processor.shutdown()
+    # In a thread, as the SDK's shutdown may wait for a far end that does not answer.
+    ending = threading.Thread(target=processor.shutdown, name="SeamwatchRetire", daemon=True)
+    ending.start()
+    ending.join(_RETIRE_S)
