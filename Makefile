@@ -6,9 +6,9 @@
 .PHONY: help demo test lint types bench soak assets clean
 
 PY = .venv/bin/python
-PYTEST_ARGS =
-DEMO_ARGS =
-BENCH_ARGS =
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
 
 help:
 	@echo 'make demo    a live system on this machine: URL and sign-in link, Ctrl-C ends it'
