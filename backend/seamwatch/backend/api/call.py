@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from seamwatch.backend.api.parameter import Parameter, PrefixParameter
 from seamwatch.backend.api.readers.page import Position
+from seamwatch.backend.api.registry import RouteRegistry
 from seamwatch.backend.api.route import Route
 from seamwatch.backend.api.services import Services
 
@@ -32,6 +33,7 @@ class Call:
         request: The Starlette request, for headers and forms.
         route: The route that was matched.
         services: See `Services`.
+        registry: All routes, for navigation and OpenAPI.
         access: Who asks; None on OPEN and SIGN_IN routes without a valid credential.
         tenant_id: Tenant that is read: the access's own, or the one an admin named by ``?tenant=``.
         tenant_name: Its name.
@@ -43,6 +45,7 @@ class Call:
         request: Request,
         route: Route,
         services: Services,
+        registry: RouteRegistry,
         *,
         access: Access | None,
         tenant_id: int,
@@ -54,6 +57,7 @@ class Call:
         self.request = request
         self.route = route
         self.services = services
+        self.registry = registry
         self.access = access
         self.tenant_id = tenant_id
         self.tenant_name = tenant_name

@@ -47,6 +47,7 @@ class Route:
         summary: One line for OpenAPI and the docs.
         parameters: Query parameters; any other one is refused with 400.
         answer: Struct of the 200 answer, for OpenAPI (None: not JSON).
+        is_open_on_loopback: Callers on this machine, not through a proxy, need no credential.
     """
 
     path: str
@@ -57,6 +58,7 @@ class Route:
     kind: RouteKind = RouteKind.API
     parameters: tuple[Parameter[Any] | PrefixParameter, ...] = ()
     answer: Any = None
+    is_open_on_loopback: bool = False
 
     def __post_init__(self) -> None:
         needs_roles = self.kind in (RouteKind.API, RouteKind.PAGE)

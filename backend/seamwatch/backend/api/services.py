@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from seamwatch.backend.api.config import AdminConfig
 from seamwatch.backend.api.cursor import CursorSigner
+from seamwatch.backend.api.dashboard_cache import DashboardCache
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -28,17 +29,23 @@ class Database(Protocol):
 
 
 class Credentials(Protocol):
-    """Who a request comes from; both raise the errors of `auth.errors`. May block: called in a thread."""
+    """Who a request comes from (`auth.Authenticator` and the sessions, see `credentials.py`)."""
 
-    def authenticate(self, authorization: str | None, *, peer: str) -> Access: ...
+    async def by_authorization(
+        self, authorization: Sequence[str], *, peer: str, is_forwarded: bool
+    ) -> Access:
+        """The access of an Authorization header, all its values; raises the errors of `auth.errors`."""
+        ...
 
-    def authenticate_session(self, cookie: str) -> Access | None: ...
+    async def by_session(self, cookie: str) -> Access | None:
+        """The access of a session cookie; None where the session is unknown or over."""
+        ...
 
 
 class TenantDirectory(Protocol):
-    """Tenants by name, for admins. May block: called in a thread."""
+    """Tenants by name, for admins."""
 
-    def find_tenant(self, name: str) -> int | None: ...
+    async def find_tenant(self, name: str) -> int | None: ...
 
 
 async def _ready() -> dict[str, bool]:
@@ -58,6 +65,7 @@ class Services:
         readiness: What has to hold before traffic is sent here, by name, and whether it does.
         render_metrics: Content type and body of ``/metrics``.
         is_tls: Whether the listener speaks TLS.
+        dashboards: The last dashboards, kept for a moment.
         extras: Objects of later parts by their type's name; pages keep their own here.
         clock: Unix seconds.
     """
@@ -70,5 +78,6 @@ class Services:
     readiness: Callable[[], Awaitable[dict[str, bool]]] = _ready
     render_metrics: Callable[[], tuple[str, bytes]] = lambda: ("text/plain", b"")
     is_tls: bool = False
+    dashboards: DashboardCache = field(default_factory=DashboardCache)
     extras: dict[str, Any] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
