@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,8 @@ class FakeIngest:
     """Accepts `TOKEN`, stores into a list; raises what a test puts into it."""
 
     stored: list[tuple[Signal, bytes]] = field(default_factory=list)
+    authenticated: list[tuple[str | Sequence[str] | None, str, bool]] = field(default_factory=list)
+    is_cached: bool = False
     outcome: Outcome = field(default_factory=Outcome)
     authenticate_error: Exception | None = None
     admit_error: Exception | None = None
@@ -36,12 +38,20 @@ class FakeIngest:
     waiting_readers: int = 0
     hold_store: threading.Event | None = None
 
-    def authenticate(self, authorization: str | None, peer: str) -> Access:
+    def authenticate(
+        self, authorization: str | Sequence[str] | None, peer: str, *, is_forwarded: bool = False
+    ) -> Access:
+        self.authenticated.append((authorization, peer, is_forwarded))
         if self.authenticate_error is not None:
             raise self.authenticate_error
-        if authorization != TOKEN:
+        if authorization is None or list(authorization) != [TOKEN]:
             raise UnauthenticatedError
         return ACCESS
+
+    def authenticate_cached(
+        self, authorization: str | Sequence[str] | None, peer: str, *, is_forwarded: bool = False
+    ) -> Access | None:
+        return ACCESS if self.is_cached else None
 
     def admit(self, access: Access) -> None:
         if self.admit_error is not None:

@@ -451,8 +451,34 @@ def test_a_sender_that_leaves_within_its_body_is_counted_and_nothing_stored(
     assert ingest.stored == []
 
 
-def test_the_good_token_reaches_the_service(connection: Connection) -> None:
-    assert connection.post(one_span(), authorization=TOKEN).status == 200
+@pytest.mark.parametrize(
+    ("header", "is_forwarded"),
+    [("x_forwarded_for", True), ("forwarded", True), ("x_real_name", False)],
+)
+def test_a_forwarding_header_is_told_and_does_not_change_the_peer(
+    connection: Connection, ingest: FakeIngest, header: str, is_forwarded: bool
+) -> None:
+    connection.post(b"", **{header: "10.1.1.1"})
+
+    assert ingest.authenticated == [([TOKEN], "127.0.0.1", is_forwarded)]
+
+
+def test_several_credentials_are_all_told_so_that_none_can_hide_behind_another(
+    connection: Connection, ingest: FakeIngest
+) -> None:
+    connection.send(head(content_length="0", Authorization="Bearer other"))
+
+    assert connection.read().status == 401
+    assert ingest.authenticated == [([TOKEN, "Bearer other"], "127.0.0.1", False)]
+
+
+def test_an_accepted_credential_in_memory_is_not_looked_up_again(
+    connection: Connection, ingest: FakeIngest
+) -> None:
+    ingest.is_cached = True
+
+    assert connection.post(one_span()).status == 200
+    assert ingest.authenticated == []
 
 
 def test_the_wait_for_a_reader_does_not_count_against_the_sender(ingest: FakeIngest) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
 import socket
 import threading
@@ -92,20 +91,6 @@ def test_signal_handlers_are_left_alone() -> None:
         during = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
     assert during == before
-
-
-def test_forwarded_headers_do_not_change_the_peer() -> None:
-    peers: list[str] = []
-
-    class Listening(FakeIngest):
-        def authenticate(self, authorization, peer):  # type: ignore[no-untyped-def]
-            peers.append(peer)
-            return super().authenticate(authorization, peer)
-
-    with running(Listening()) as server, server.connect() as connection:
-        connection.post(b"", x_forwarded_for="10.1.1.1", forwarded="for=10.1.1.1")
-
-    assert [ipaddress.ip_address(peer).is_loopback for peer in peers] == [True]
 
 
 def _is_refused(port: int) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
 
+from seamwatch.backend.auth import Access
 from seamwatch.backend.receiver.gunzip import gunzip
 from seamwatch.backend.receiver.http_answer import (
     Answer,
@@ -43,6 +44,7 @@ _LOG = logging.getLogger(__name__)
 _INLINE_GZIP_BYTES = 4096  # inflates to 4 MiB at most: a thread would cost more than it saves
 _INLINE_JSON_BYTES = 32_768  # half a millisecond
 
+_FORWARDING = frozenset({b"forwarded", b"x-forwarded-for"})
 _Arguments = TypeVarTuple("_Arguments")
 _Result = TypeVar("_Result")
 Scope = MutableMapping[str, Any]
@@ -63,7 +65,8 @@ class OtlpHttpApp:
 
     Args:
         service: What checks, admits and stores.
-        executor: Threads for credentials, inflating and JSON.
+        executor: Threads for inflating and JSON.
+        credential_executor: Threads for credentials, which may wait 2 s for the database; None: `executor`.
         max_request_bytes: Largest body, before and after decompression.
         pace: How slowly a body may come.
         path_prefix: Put before ``/v1/…``; without a slash at its end.
@@ -76,6 +79,7 @@ class OtlpHttpApp:
         service: IngestService,
         *,
         executor: Executor,
+        credential_executor: Executor | None = None,
         max_request_bytes: int = 16 * 1024 * 1024,
         pace: BodyPace | None = None,
         path_prefix: str = "",
@@ -84,6 +88,7 @@ class OtlpHttpApp:
     ) -> None:
         self._service = service
         self._executor = executor
+        self._credential_executor = credential_executor or executor
         self._max_request_bytes = max_request_bytes
         self._pace = pace or BodyPace()
         prefix = path_prefix.rstrip("/")
@@ -134,12 +139,7 @@ class OtlpHttpApp:
                 )
             )
         is_gzip = _is_gzip(headers.get(b"content-encoding", b""), encoding)
-        authorization = headers.get(b"authorization")
-        access = await self._in_thread(
-            self._service.authenticate,
-            None if authorization is None else authorization.decode("latin-1"),
-            _peer(scope),
-        )
+        access = await self._authenticate(scope)
         announced = headers.get(b"content-length", b"0")
         if len(announced) > 18 or int(announced) > self._max_request_bytes:
             raise TooLargeError(f"the body is larger than {self._max_request_bytes} bytes")
@@ -158,6 +158,22 @@ class OtlpHttpApp:
         except (RejectedError, UnavailableError) as error:
             return error_answer(encoding, error)
         return success(signal, encoding, outcome)
+
+    async def _authenticate(self, scope: Scope) -> Access:
+        """Who sends; from memory where that is enough, else in a thread: the database may be slow or away."""
+        values = [
+            value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"
+        ]
+        authorization = values or None
+        peer = _peer(scope)
+        is_forwarded = any(name in _FORWARDING for name, _ in scope["headers"])
+        access = self._service.authenticate_cached(authorization, peer, is_forwarded=is_forwarded)
+        if access is not None:
+            return access
+        return await asyncio.get_running_loop().run_in_executor(
+            self._credential_executor,
+            lambda: self._service.authenticate(authorization, peer, is_forwarded=is_forwarded),
+        )
 
     def _route(self, scope: Scope, encoding: Encoding | None) -> Signal:
         """The signal of a path that is served, or an answer that says what is wrong."""

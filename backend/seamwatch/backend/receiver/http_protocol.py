@@ -99,9 +99,8 @@ class _LimitedProtocol(HttpToolsProtocol):
             transport.abort()
             return
         if hasattr(transport, "max_size"):
-            transport.max_size = (
-                _READ_BYTES  # asyncio reads 256 KiB at once, far above the high-water mark
-            )
+            # asyncio reads 256 KiB at once, far above the high-water mark
+            transport.max_size = _READ_BYTES  # pyright: ignore[reportAttributeAccessIssue]
         self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -123,7 +122,8 @@ class _LimitedProtocol(HttpToolsProtocol):
             self._await_header()
         self._quiet_bytes += len(data)
         try:
-            self.parser.feed_data(data)
+            parser: Any = self.parser
+            parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             reason = (
                 error.__context__.reason

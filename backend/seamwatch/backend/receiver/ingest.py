@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 
@@ -47,10 +47,25 @@ class Ingest:
             is_available=lambda: sink.is_available,
         )
 
-    def authenticate(self, authorization: str | None, peer: str) -> Access:
+    def authenticate(
+        self, authorization: str | Sequence[str] | None, peer: str, *, is_forwarded: bool = False
+    ) -> Access:
         """The access of an Authorization value that may send telemetry; see `IngestService`."""
-        access = self._authenticator.authenticate(authorization, peer=peer)
+        access = self._authenticator.authenticate(
+            authorization, peer=peer, is_forwarded=is_forwarded
+        )
         access.require(Role.INGEST)
+        return access
+
+    def authenticate_cached(
+        self, authorization: str | Sequence[str] | None, peer: str, *, is_forwarded: bool = False
+    ) -> Access | None:
+        """The same where memory is enough; see `IngestService`."""
+        access = self._authenticator.authenticate_cached(
+            authorization, peer=peer, is_forwarded=is_forwarded
+        )
+        if access is not None:
+            access.require(Role.INGEST)
         return access
 
     def admit(self, access: Access) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -39,14 +40,31 @@ class Outcome:
 class IngestService(Protocol):
     """Checks, admits and stores OTLP requests. Its coroutines run in the transport's event loop."""
 
-    def authenticate(self, authorization: str | None, peer: str) -> Access:
-        """The access of an Authorization value. May wait for the database; called from any thread.
+    def authenticate(
+        self, authorization: str | Sequence[str] | None, peer: str, *, is_forwarded: bool = False
+    ) -> Access:
+        """The access that a credential gives. May wait for the database; called from any thread.
+
+        Args:
+            authorization: The value of the Authorization header, or all of them where several came.
+            peer: The socket's other end.
+            is_forwarded: A proxy's header came along, so a loopback peer says nothing about the sender.
 
         Raises:
             UnauthenticatedError: Nothing, or no accepted credential, was sent.
             ForbiddenError: The credential may not send telemetry.
             LockedOutError: This peer sent too many wrong credentials.
             UnavailableError: The credential could not be checked now.
+        """
+        ...
+
+    def authenticate_cached(
+        self, authorization: str | Sequence[str] | None, peer: str, *, is_forwarded: bool = False
+    ) -> Access | None:
+        """The same where memory is enough to accept, else None; never waits, so an event loop may ask.
+
+        Raises:
+            ForbiddenError: The credential may not send telemetry.
         """
         ...
 
