@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from far_end import FarEnd, run_far_end
@@ -67,7 +68,7 @@ def start_service(tmp_path: Path, far_end: FarEnd) -> Iterator[StartService]:
 def run_service(start_service: StartService) -> RunService:
     """Run a script to its end."""
 
-    def run(code: str, **options: str) -> subprocess.CompletedProcess[str]:
+    def run(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
         process = start_service(code, **options)
         stdout, stderr = process.communicate(timeout=60)
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

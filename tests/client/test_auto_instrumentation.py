@@ -211,20 +211,31 @@ def test_multiprocessing_children_deliver_at_their_end(
     method: str, far_end: FarEnd, run_service: RunService
 ) -> None:
     result = run_service(
-        SPANS
-        + f"""
-    import multiprocessing
-    def work(number):
-        end_span(f"child {{number}}")
-    if __name__ == "__main__":
-        end_span("parent")
-        context = multiprocessing.get_context("{method}")
-        children = [context.Process(target=work, args=(number,)) for number in range(2)]
-        for child in children:
-            child.start()
-        for child in children:
-            child.join()
-    """
+        f"""
+        import multiprocessing
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from seamwatch.client import attach
+
+        trace.set_tracer_provider(TracerProvider())
+        attach()
+
+        def work(number):
+            with trace.get_tracer("tiny").start_as_current_span(f"child {{number}}"):
+                pass
+
+        if __name__ == "__main__":
+            with trace.get_tracer("tiny").start_as_current_span("parent"):
+                pass
+            context = multiprocessing.get_context("{method}")
+            children = [context.Process(target=work, args=(number,)) for number in range(2)]
+            for child in children:
+                child.start()
+            for child in children:
+                child.join()
+        """,
+        is_auto=False,
+        PYTHONWARNINGS="ignore:This process:DeprecationWarning",
     )
 
     assert (result.returncode, result.stderr) == (0, "")

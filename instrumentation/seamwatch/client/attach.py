@@ -18,6 +18,9 @@ _logger = logging.getLogger(__name__)
 
 _RETIRE_S = 1.0
 
+# SDKs before 1.45 call a collected processor's at-fork hook and print a TypeError in every child.
+_retired: list[Any] = []
+
 _lock = threading.Lock()
 _left_alone: weakref.WeakSet[Any] = weakref.WeakSet()
 _attached: weakref.WeakKeyDictionary[Any, SeamwatchSpanProcessor] = weakref.WeakKeyDictionary()
@@ -108,3 +111,4 @@ def _retire(processor: Any) -> None:
     ending = threading.Thread(target=processor.shutdown, name="SeamwatchRetire", daemon=True)
     ending.start()
     ending.join(_RETIRE_S)
+    _retired.append(processor)
