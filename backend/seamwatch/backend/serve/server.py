@@ -1,0 +1,283 @@
+"""The composition root: builds every part of the backend, starts it in order and stops it in the reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Self
+
+from seamwatch.backend.analysis.fold_rollups import FoldRollups
+from seamwatch.backend.analysis.loop import LoopRunner
+from seamwatch.backend.analysis.retention import Retention
+from seamwatch.backend.analysis.service_health import ServiceHealth
+from seamwatch.backend.auth import Authenticator, IngestAuthMode
+from seamwatch.backend.auth.first_admin import ensure_first_admin
+from seamwatch.backend.postgres import RunningPostgres, open_postgres
+from seamwatch.backend.receiver.grpc_server import GrpcReceiver
+from seamwatch.backend.receiver.http_app import OtlpHttpApp
+from seamwatch.backend.receiver.http_server import HttpServer
+from seamwatch.backend.receiver.ingest import Ingest
+from seamwatch.backend.serve.admin import AdminListener
+from seamwatch.backend.serve.config import ServerConfig
+from seamwatch.backend.serve.loop_thread import LoopThread
+from seamwatch.backend.serve.observers import ReceiverMetrics, SinkMetrics, watch_state
+from seamwatch.backend.serve.ports import bind_socket, split_endpoint
+from seamwatch.backend.serve.time_range import PartitionTimes
+from seamwatch.backend.storage.group_transaction import WriterMode
+from seamwatch.backend.storage.migrate import create_roles, migrate, pending
+from seamwatch.backend.storage.partitions import ensure_partitions
+from seamwatch.backend.storage.roles import conninfo_as, writer_bypasses_rls
+from seamwatch.backend.storage.sink import Sink, SinkConfig
+from seamwatch.backend.telemetry import MetricRegistry
+from seamwatch.core import ConfigurationError
+
+__all__ = ["Addresses", "Server"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a started backend is reached; also the ready line of ``serve --json``."""
+
+    otlp_grpc: str
+    otlp_http: str
+    admin: str
+    admin_token_file: str | None
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Field -> value."""
+        return asdict(self)
+
+
+class Server:
+    """One backend process; a context manager that starts it.
+
+    Args:
+        config: All settings.
+        is_any_port_fine: Take free ports where the wanted ones are taken.
+        may_migrate: Also migrate a database that is not ours.
+        progress: Told in one line each what takes time.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        *,
+        is_any_port_fine: bool = False,
+        may_migrate: bool = False,
+        progress: Callable[[str], None] = _LOG.info,
+    ) -> None:
+        self._config = config
+        self._is_any_port_fine = is_any_port_fine
+        self._may_migrate = may_migrate
+        self._progress = progress
+        self._stack = contextlib.ExitStack()
+        self._stop_lock = threading.Lock()
+        self.metrics = MetricRegistry()
+        self.addresses: Addresses | None = None
+        self.conninfo = ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Addresses:
+        """Start everything; returns when requests are accepted.
+
+        Raises:
+            ConfigurationError: A setting, a port or the database's schema does not allow it.
+            UnavailableError: The database does not come up, or another process owns the state folder.
+        """
+        try:
+            return self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Refuse new requests, finish those under way within the drain time, stop everything; safe to call twice."""
+        with self._stop_lock:
+            self._stack.close()
+
+    def _start(self) -> Addresses:
+        config = self._config
+        grpc_socket, http_socket, admin_socket = self._bind()
+        postgres = self._stack.enter_context(
+            open_postgres(config.postgres, progress=self._progress)
+        )
+        self.conninfo = postgres.conninfo
+        self._prepare_schema(postgres)
+        admin_token = ensure_first_admin(self.conninfo, config.postgres.state_dir)
+        receiver_metrics = ReceiverMetrics(self.metrics)
+        sink = self._start_sink()
+        times = PartitionTimes(self.conninfo)
+        times.start()
+        self._stack.callback(times.stop)
+        authenticator = self._stack.enter_context(
+            Authenticator(
+                self.conninfo,
+                mode=config.auth.ingest_mode(is_loopback_only=config.is_loopback_only),
+                config=config.auth,
+            )
+        )
+        admin_authenticator = self._stack.enter_context(
+            Authenticator(self.conninfo, mode=IngestAuthMode.REQUIRED, config=config.auth)
+        )
+        ingest = Ingest(
+            config=config.receiver,
+            authenticator=authenticator,
+            sink=sink,
+            time_range=times,
+            observer=receiver_metrics,
+        )
+        self._stack.callback(ingest.close)
+        watch_state(
+            self.metrics,
+            bytes_in_flight=lambda: ingest.admission.bytes_in_flight,
+            requests_waiting=lambda: ingest.admission.waiting,
+            groups_waiting=lambda: sink.waiting,
+            is_storing=lambda: sink.is_available,
+            database_restarts=lambda: postgres.restart_count,
+        )
+        loops = LoopRunner(
+            self.conninfo,
+            [
+                FoldRollups(self.metrics),
+                ServiceHealth(),
+                Retention(self.conninfo, config.retention, self.metrics),
+            ],
+            self.metrics,
+        )
+        loops.start()
+        self._stack.callback(loops.stop)
+        admin = AdminListener(
+            config,
+            conninfo=self.conninfo,
+            authenticator=admin_authenticator,
+            metrics=self.metrics,
+            is_storing=lambda: sink.is_available,
+        )
+        admin_thread = LoopThread("seamwatch-admin", lambda: admin.open(admin_socket), admin.close)
+        admin_thread.start()
+        self._stack.callback(self._join, admin_thread)
+        self._start_receivers(ingest, receiver_metrics, grpc_socket, http_socket)
+        self._stack.callback(admin_thread.request_stop)
+        self.addresses = Addresses(
+            otlp_grpc=self._grpc_address,
+            otlp_http=_url(http_socket),
+            admin=_url(admin_socket),
+            admin_token_file=str(admin_token.token_file) if admin_token else None,
+        )
+        return self.addresses
+
+    def _bind(self) -> tuple[socket.socket, socket.socket, socket.socket]:
+        """All three ports before anything else happens; a taken one is told at once."""
+        made = [
+            bind_socket(variable, endpoint, is_any_port_fine=self._is_any_port_fine)
+            for variable, endpoint in self._config.endpoints().items()
+        ]
+        for sock in made:
+            self._stack.callback(sock.close)
+        return made[0], made[1], made[2]
+
+    def _prepare_schema(self, postgres: RunningPostgres) -> None:
+        if pending(self.conninfo):
+            if not postgres.is_embedded and not self._may_migrate:
+                raise ConfigurationError(
+                    "SEAMWATCH_DATABASE_URL: the database lacks migrations of this release; run `seamwatch migrate` "
+                    "or start with --migrate"
+                )
+            create_roles(self.conninfo)
+            migrate(self.conninfo, progress=self._progress)
+        ensure_partitions(
+            self.conninfo,
+            today=datetime.datetime.now(datetime.UTC).date(),
+            retention_days=self._config.retention.retention_days,
+            progress=self._progress,
+        )
+
+    def _start_sink(self) -> Sink:
+        mode = WriterMode.COPY if writer_bypasses_rls(self.conninfo) else WriterMode.STAGING
+        if mode is WriterMode.STAGING:
+            self._progress(
+                "the role seamwatch_writer has no BYPASSRLS: rows go through temporary tables (slower)"
+            )
+        sink = Sink(
+            conninfo_as(self.conninfo, "seamwatch_writer", application_name="seamwatch writer"),
+            mode=mode,
+            config=SinkConfig(writers=self._config.serve.writers),
+            observer=SinkMetrics(self.metrics),
+            max_out_of_range=self._config.receiver.max_out_of_range,
+        )
+        sink.start()
+        self._stack.callback(sink.stop)
+        return sink
+
+    def _start_receivers(
+        self,
+        ingest: Ingest,
+        metrics: ReceiverMetrics,
+        grpc_socket: socket.socket,
+        http_socket: socket.socket,
+    ) -> None:
+        receiver = self._config.receiver
+        executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="seamwatch-http")
+        self._stack.callback(executor.shutdown, wait=True, cancel_futures=True)
+        app = OtlpHttpApp(
+            ingest,
+            executor=executor,
+            max_request_bytes=receiver.max_request_bytes,
+            count_answer=metrics.count_http_answer,
+        )
+
+        async def http_server() -> HttpServer:
+            return HttpServer(
+                app,
+                sock=http_socket,
+                drain_s=self._config.serve.drain_s,
+                count_closed=metrics.count_closed,
+            )
+
+        http = LoopThread("seamwatch-http", http_server)
+        grpc = GrpcReceiver(ingest, receiver, metrics)
+        host, _ = split_endpoint("SEAMWATCH_OTLP_GRPC_ENDPOINT", receiver.grpc_endpoint)
+        port = grpc_socket.getsockname()[1]
+        grpc_socket.close()  # grpcio binds by itself; until here nobody else could take the port
+        self._grpc_address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        grpc.bind(self._grpc_address)
+        http.start()
+        grpc.start()
+        self._stack.callback(self._drain, ingest, grpc, http)
+
+    def _drain(self, ingest: Ingest, grpc: GrpcReceiver, http: LoopThread) -> None:
+        """New requests are told to come back; those under way finish."""
+        ingest.admission.stop()
+        http.request_stop()
+        grpc.stop(self._config.serve.drain_s)
+        self._join(http)
+
+    def _join(self, thread: LoopThread) -> None:
+        thread.request_stop()
+        if not thread.join(self._config.serve.drain_s + 2):
+            _LOG.warning("a listener did not end in time")
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
