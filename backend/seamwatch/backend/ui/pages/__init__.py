@@ -1,0 +1,1 @@
+"""The pages of the dashboard; each module lists its routes in ``ROUTES``."""
