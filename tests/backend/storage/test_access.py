@@ -40,7 +40,7 @@ def test_each_transaction_sees_the_rows_of_its_tenant(
 def test_a_transaction_without_a_tenant_is_refused(database: str, tenant_id: object) -> None:
     async def read() -> None:
         async with TenantDatabase(database) as reader:
-            async with reader.transaction(tenant_id, timeout_ms=1_000):  # type: ignore[arg-type]
+            async with reader.transaction(tenant_id, timeout_ms=1_000):
                 raise AssertionError("got a transaction")
 
     with pytest.raises(ValueError, match="tenant_id"):

@@ -136,7 +136,7 @@ def test_every_key_of_a_tenant_relation_holds_the_tenant(database: str) -> None:
 def test_without_a_tenant_there_is_no_row(
     database: str, role: str, insert_span: object, tenants: object
 ) -> None:
-    insert_span(1)  # type: ignore[operator]
+    insert_span(1)
     with psycopg.connect(
         conninfo_as(database, role, application_name="test"), autocommit=True
     ) as connection:
