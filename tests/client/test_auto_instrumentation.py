@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from far_end import Answer, FarEnd, poll_until
 
@@ -171,10 +172,10 @@ def test_script_that_dies_of_an_exception_still_delivers(
     assert (result.returncode, far_end.counts()) == (3, {"a": 1})
 
 
-def test_sigterm_is_drained_where_the_setting_asks_for_it(
+def test_sigterm_that_nobody_handles_is_drained_and_still_ends_the_process(
     far_end: FarEnd, start_service: StartService
 ) -> None:
-    process = start_service(ERROR_THEN_WAIT, SEAMWATCH_EXPORT_DRAIN_ON_SIGTERM="true")
+    process = start_service(ERROR_THEN_WAIT)
     assert process.stdout is not None
     process.stdout.readline()
 
@@ -182,6 +183,62 @@ def test_sigterm_is_drained_where_the_setting_asks_for_it(
 
     assert process.wait(timeout=10) == -signal.SIGTERM
     assert far_end.counts() == {"fine": 1, "broken": 1}
+
+
+def test_sigterm_is_left_to_its_default_where_the_setting_says_so(
+    far_end: FarEnd, start_service: StartService
+) -> None:
+    process = start_service(ERROR_THEN_WAIT, SEAMWATCH_EXPORT_DRAIN_ON_SIGTERM="false")
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert poll_until(lambda: far_end.accepted == ["broken"])
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    assert far_end.accepted == ["broken"]
+
+
+def test_uvicorn_delivers_after_sigterm(far_end: FarEnd, start_service: StartService) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port = probe.getsockname()[1]
+    process = start_service(
+        f"""
+        import uvicorn
+        from fastapi import FastAPI
+
+        app = FastAPI()
+
+        @app.get("/orders")
+        def orders() -> str:
+            return "none"
+
+        @app.get("/broken")
+        def broken() -> str:
+            raise RuntimeError("broken")
+
+        uvicorn.run(app, port={port}, log_level="critical")
+        """
+    )
+    url = f"http://127.0.0.1:{port}"
+    assert poll_until(lambda: answers(url + "/orders") == 200, timeout_s=30.0)
+    assert answers(url + "/broken") == 500
+    assert poll_until(lambda: "GET /broken" in far_end.accepted)
+    early = far_end.accepted
+
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=10)
+
+    assert "GET /orders" not in early
+    assert (far_end.counts()["GET /orders"], far_end.counts()["GET /broken"]) == (1, 1)
+
+
+def answers(url: str) -> int:
+    """Status of one request; 0 while nobody listens."""
+    try:
+        return httpx.get(url).status_code
+    except httpx.TransportError:
+        return 0
 
 
 def test_sigterm_that_the_service_handles_ends_in_a_drain(

@@ -24,7 +24,8 @@ class ExportConfig:
         queue_size: Spans that wait at most, both lanes together; beyond it the oldest are dropped.
         retry_limit_s: How long one batch is tried again before it is dropped.
         shutdown_timeout_s: How long the end of the process may be delayed by the last batches.
-        drain_on_sigterm: Send what waits when SIGTERM arrives and nobody else handles it.
+        drain_on_sigterm: Send what waits when SIGTERM arrives and nobody else handles it. Switch it
+            off where a SIGTERM must end the process even inside a long call of C code.
     """
 
     interval_s: float = 30.0
@@ -33,7 +34,7 @@ class ExportConfig:
     queue_size: int = 8192
     retry_limit_s: float = 300.0
     shutdown_timeout_s: float = 5.0
-    drain_on_sigterm: bool = False
+    drain_on_sigterm: bool = True
 
     def __post_init__(self) -> None:
         for name in ("interval_s", "fast_interval_s", "batch_size", "queue_size", "retry_limit_s"):

@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from seamwatch.client._sdk_processors import processors_of, replace_processor
+from seamwatch.client.sigterm import drain_on_sigterm
 
 if TYPE_CHECKING:
     from seamwatch.exporters import SeamwatchSpanProcessor
@@ -30,7 +31,9 @@ def attach(provider: object | None = None) -> SeamwatchSpanProcessor | None:
     """Send the spans of `provider` to Seamwatch through our ring buffer.
 
     Calling it again for the same provider does nothing more. An SDK processor around our exporter
-    is replaced, so that no span leaves twice. Safe from any thread; never raises.
+    is replaced, so that no span leaves twice. Safe from any thread; never raises. From the main
+    thread it also sets a handler of SIGTERM where there is none
+    (``SEAMWATCH_EXPORT_DRAIN_ON_SIGTERM``).
 
     Args:
         provider: An SDK `TracerProvider`; the global one if None.
@@ -92,6 +95,8 @@ def _attach(provider: object, add: Any) -> SeamwatchSpanProcessor | None:
             if replace_processor(provider, duplicate, None):
                 _retire(duplicate)
     _attached[provider] = ours
+    if ours.config.drain_on_sigterm:
+        drain_on_sigterm(ours)
     return ours
 
 

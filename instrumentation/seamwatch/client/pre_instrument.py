@@ -46,8 +46,4 @@ def _pre_instrument() -> None:
         if not is_visible and (has_config_file or len(SeamwatchSpanExporter.instances)):
             # Not configured; or wrapped by somebody, where a second processor would send twice.
             return
-    processor = attach(provider)
-    if processor is not None and processor.config.drain_on_sigterm:
-        from seamwatch.client.sigterm import drain_on_sigterm
-
-        drain_on_sigterm(processor)
+    attach(provider)

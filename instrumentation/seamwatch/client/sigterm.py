@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import weakref
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -13,26 +14,30 @@ if TYPE_CHECKING:
 
 __all__ = ["drain_on_sigterm"]
 
+_draining: weakref.WeakSet[SeamwatchSpanProcessor] = weakref.WeakSet()
+
 
 def drain_on_sigterm(processor: SeamwatchSpanProcessor) -> bool:
-    """On SIGTERM send what waits, then end as if no handler had been there.
+    """On SIGTERM send what `processor` holds, then end as if no handler had been there.
 
-    Servers that handle SIGTERM themselves (gunicorn, uvicorn) end by `atexit`, where the SDK shuts
-    its processors down; this is for plain scripts. Opt-in, because a Python handler only runs
-    between two bytecodes: a process inside a long C call would no longer end at once.
+    Python runs no `atexit` hooks when the default action of SIGTERM ends it. That is how plain
+    scripts end, and uvicorn too: it restores the handler it found and raises the signal again. A
+    service that sets a handler afterwards replaces ours.
 
     Returns:
-        Whether the handler was installed: only in the main thread, and only in place of the default.
+        Whether the handler is installed: only from the main thread, and only for the default action.
     """
     if threading.current_thread() is not threading.main_thread():
         return False
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    if signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, _drain):
         return False
-
-    def drain(number: int, frame: FrameType | None) -> None:
-        processor.shutdown()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, drain)
+    _draining.add(processor)
+    signal.signal(signal.SIGTERM, _drain)
     return True
+
+
+def _drain(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second signal ends the process without waiting
+    for processor in list(_draining):
+        processor.shutdown()
+    os.kill(os.getpid(), number)
