@@ -200,4 +200,4 @@ class GrpcReceiver:
         response = ExportTraceServiceResponse()
         response.partial_success.rejected_spans = outcome.rejected
         response.partial_success.error_message = outcome.message
-        return response.SerializeToString()
+        return bytes(response.SerializeToString())

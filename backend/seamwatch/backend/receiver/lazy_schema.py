@@ -85,7 +85,7 @@ def _build() -> dict[str, Any]:
                     type_name=f".{_PACKAGE}.{kind}",
                 )
             else:
-                message.field.add(name=field, number=number, label=label, type=kind)  # type: ignore[arg-type]
+                message.field.add(name=field, number=number, label=label, type=kind)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {
