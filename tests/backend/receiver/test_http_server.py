@@ -85,6 +85,17 @@ def test_the_answer_names_no_server() -> None:
         assert "server" not in connection.post(b"").headers
 
 
+def test_answers_do_not_wait_for_the_acknowledgement_of_their_first_half() -> None:
+    durations_s = []
+    with running(FakeIngest()) as server, server.connect() as connection:
+        for _ in range(20):
+            start = time.monotonic()
+            assert connection.post(b"", content_encoding="gzip").status == 400
+            durations_s.append(time.monotonic() - start)
+
+    assert sorted(durations_s)[10] < 0.03  # a delayed acknowledgement takes 0.04
+
+
 def test_signal_handlers_are_left_alone() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with running(FakeIngest()):

@@ -7,6 +7,7 @@ not: a few sockets that never finish hold it. Each limit closes the connection a
 from __future__ import annotations
 
 import asyncio
+import socket
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ class _LimitedProtocol(HttpToolsProtocol):
             self.count_closed("connections")
             transport.abort()
             return
+        _send_at_once(transport)
         if hasattr(transport, "max_size"):
             # asyncio reads 256 KiB at once, far above the high-water mark
             transport.max_size = _READ_BYTES  # pyright: ignore[reportAttributeAccessIssue]
@@ -267,6 +269,16 @@ _REFUSALS = {
     "large_header": (431, RESOURCE_EXHAUSTED, "the headers are too large"),
     "pipelined": (429, RESOURCE_EXHAUSTED, "too many requests before the answer to the first"),
 }
+
+
+def _send_at_once(transport: Transport) -> None:
+    """Switch Nagle off: an answer's head and body are two writes, and the second would wait 40 ms for an ACK.
+
+    asyncio does so itself only where the listening socket was made with its protocol number spelled out.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class _LingeringTransport:
