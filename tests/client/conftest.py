@@ -30,7 +30,7 @@ def start_service(tmp_path: Path, far_end: FarEnd) -> Iterator[StartService]:
     """Start a script in its own process; by default under opentelemetry-instrument."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(code: str, *, is_auto: bool = True, **variables: str) -> subprocess.Popen[str]:
+    def start(code: str, *, is_auto: bool = True, **variables: str | None) -> subprocess.Popen[str]:
         script = tmp_path / "service.py"
         script.write_text(textwrap.dedent(code))
         inherited = {
@@ -46,10 +46,11 @@ def start_service(tmp_path: Path, far_end: FarEnd) -> Iterator[StartService]:
             "OTEL_SERVICE_NAME": "tiny",
             "PYTHONUNBUFFERED": "1",
         }
+        environ = {**inherited, **settings, **variables}  # None: unset
         command = [sys.executable, str(script)]
         process = subprocess.Popen(
             [str(AUTO), *command] if is_auto else command,
-            env={**inherited, **settings, **variables},
+            env={name: value for name, value in environ.items() if value is not None},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
