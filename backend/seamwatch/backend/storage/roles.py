@@ -40,7 +40,7 @@ def create_roles(conninfo: str) -> None:
     for attempt in range(_ATTEMPTS):
         try:
             with psycopg.connect(conninfo, autocommit=True) as connection:
-                connection.execute(roles_sql())
+                connection.execute(roles_sql().encode())
             return
         except (psycopg.errors.InternalError_, psycopg.errors.UniqueViolation):
             if attempt == _ATTEMPTS - 1:
