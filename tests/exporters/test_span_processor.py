@@ -302,3 +302,44 @@ def test_fork_while_the_parent_waits_for_an_answer_leaves_the_child_free(
     processor.shutdown()
 
     assert far_end.counts() == {"slow": 1, "child": 1}
+
+
+def test_threads_and_a_moody_far_end_lose_and_double_nothing(
+    far_end: FarEnd, make_processor: MakeProcessor
+) -> None:
+    moods = [
+        Answer(503, {"retry-after": "0"}),
+        Answer(),
+        Answer(429, {"retry-after": "0"}),
+        Answer(),
+    ]
+    far_end.script = moods * 20
+    processor = make_processor(batch_size=50, queue_size=10_000, interval_s=0.05)
+    tracer = tracer_for(processor)
+
+    def work(thread: int) -> None:
+        for number in range(500):
+            end_span(tracer, f"{thread}.{number}", is_error=number % 10 == 0)
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    processor.shutdown()
+
+    statistics = processor.statistics()
+    assert far_end.counts() == {f"{t}.{n}": 1 for t in range(4) for n in range(500)}
+    assert (statistics.sent, dict(statistics.dropped), statistics.queued) == (2000, {}, 0)
+
+
+def test_span_ended_in_a_signal_handler_or_finalizer_never_waits_for_its_own_thread(
+    make_processor: MakeProcessor,
+) -> None:
+    processor = make_processor()
+    tracer = tracer_for(processor)
+
+    with processor._ring._lock:  # as if the interruption came in the middle of `append`
+        end_span(tracer, "in between")
+
+    assert processor.statistics().queued == 1
