@@ -27,6 +27,7 @@ __all__ = ["GrpcReceiver"]
 
 _THREADS = 64  # calls that wait for their commit hold one each; more wait in grpcio, unread
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 
@@ -163,14 +164,10 @@ class GrpcReceiver:
             raise AssertionError("abort always raises") from error
 
     def _receive(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Outcome:
-        authorizations = [
-            str(value) for key, value in context.invocation_metadata() if key == "authorization"
-        ]
-        if len(authorizations) > 1:
-            authorizations = ["refused: more than one authorization header"]
-        access = self._ingest.authenticate(
-            authorizations[0] if authorizations else None, context.peer()
-        )
+        metadata = [(key, str(value)) for key, value in context.invocation_metadata()]
+        authorizations = [value for key, value in metadata if key == "authorization"]
+        is_forwarded = any(key in _FORWARDED for key, _ in metadata)
+        access = self._ingest.authenticate(authorizations or None, context.peer(), is_forwarded)
         self._ingest.admit(access)
         with self._ingest.reading_in_thread():
             self._deadline.begin(context)

@@ -20,6 +20,7 @@ from psycopg import errors, sql
 
 from seamwatch.backend.storage import queries
 from seamwatch.backend.storage.copy_format import HEADER, TRAILER, CopyTarget
+from seamwatch.backend.storage.name_limit import NameLimit
 from seamwatch.backend.storage.row_kind import Aggregates, Batch, DictionaryRow, RowKind
 
 __all__ = ["Committed", "GroupTransaction", "StoreResult", "WriterMode"]
@@ -66,8 +67,13 @@ class GroupTransaction:
     """Runs groups on one connection (autocommit on); used by one thread."""
 
     def __init__(
-        self, connection: psycopg.Connection, mode: WriterMode, max_out_of_range: int
+        self,
+        connection: psycopg.Connection,
+        mode: WriterMode,
+        max_out_of_range: int,
+        names: NameLimit,
     ) -> None:
+        self._names = names
         self._connection = connection
         self._mode = mode
         self._max_out_of_range = max_out_of_range
@@ -145,7 +151,7 @@ class GroupTransaction:
                     results[index] = StoreResult(
                         False, results[index].rows, {"out_of_range_full": refused}
                     )
-        for target, rows in aggregates.copy_rows():
+        for target, rows in aggregates.copy_rows(self._names):
             self._write_rows(target, rows)
         self._connection.execute("COMMIT")
         if len(self._known) > _REMEMBERED:

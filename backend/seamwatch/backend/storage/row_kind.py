@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from seamwatch.backend.storage.copy_format import CopyTarget
+from seamwatch.backend.storage.name_limit import NameLimit
 
 __all__ = ["Aggregates", "Batch", "DictionaryRow", "RowKind"]
 
@@ -22,8 +23,8 @@ class Aggregates(Protocol):
         """Add what `other`, of the same class, has counted."""
         ...
 
-    def copy_rows(self) -> Iterable[tuple[CopyTarget, list[bytes]]]:
-        """The rows to add, per relation, in binary COPY format."""
+    def copy_rows(self, names: NameLimit) -> Iterable[tuple[CopyTarget, list[bytes]]]:
+        """The rows to add, per relation, in binary COPY format; `names` bounds how many keys there are."""
         ...
 
 

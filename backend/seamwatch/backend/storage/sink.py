@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from seamwatch.backend.storage.group_transaction import GroupTransaction, StoreResult, WriterMode
+from seamwatch.backend.storage.name_limit import NameLimit
 from seamwatch.backend.storage.row_kind import Batch
 from seamwatch.core import UnavailableError
 
@@ -96,6 +97,7 @@ class Sink:
         self._observer = observer or SinkObserver()
         self._connect = connect or self._open
         self._max_out_of_range = max_out_of_range
+        self._names = NameLimit()
         self._waiting: deque[_Submitted] = deque()
         self._condition = threading.Condition()
         self._is_stopping = False
@@ -186,7 +188,7 @@ class Sink:
 
     def _serve(self, connection: psycopg.Connection) -> bool:
         """Store groups until stopped (True) or until the connection is broken (False)."""
-        transaction = GroupTransaction(connection, self._mode, self._max_out_of_range)
+        transaction = GroupTransaction(connection, self._mode, self._max_out_of_range, self._names)
         while True:
             group = self._take()
             if not group:

@@ -10,6 +10,7 @@ from seamwatch.backend.storage import copy_format as copy
 from seamwatch.backend.storage.copy_format import CopyTarget
 from seamwatch.backend.storage.error_group import describe_error, fingerprint
 from seamwatch.backend.storage.histogram import buckets_of
+from seamwatch.backend.storage.name_limit import NameLimit
 
 __all__ = [
     "ENTRY_KINDS",
@@ -124,16 +125,24 @@ class SpanAggregates:
                 known[0] += count
                 known[1] = max(known[1], exemplar)
 
-    def copy_rows(self) -> Iterable[tuple[CopyTarget, list[bytes]]]:
+    def copy_rows(self, names: NameLimit) -> Iterable[tuple[CopyTarget, list[bytes]]]:
         """Rows of span_rollup_part and error_rollup_part."""
-        spans = [
-            _span_part(tenant_id, service_name, key, items, failures.get(key))
-            for (tenant_id, service_name), (durations, failures) in self._services.items()
-            for key, items in durations.items()
-        ]
-        errors = [
-            _error_part(key, count, exemplar) for key, (count, exemplar) in self._errors.items()
-        ]
+        spans = []
+        for (tenant_id, service), (durations, failures) in self._services.items():
+            for key, items in durations.items():
+                service_name, name = names.limit(tenant_id, service, key[1])
+                spans.append(
+                    _span_part(tenant_id, service_name, name, key, items, failures.get(key))
+                )
+        errors = []
+        for (tenant_id, minute, service, kind, fingerprint_), (
+            count,
+            exemplar,
+        ) in self._errors.items():
+            service_name, _ = names.limit(tenant_id, service, exemplar[2])
+            errors.append(
+                _error_part((tenant_id, minute, service_name, kind, fingerprint_), count, exemplar)
+            )
         return [
             (target, rows) for target, rows in ((_SPAN_PART, spans), (_ERROR_PART, errors)) if rows
         ]
@@ -169,11 +178,12 @@ def _unix_us(time: datetime) -> int:
 def _span_part(
     tenant_id: int,
     service_name: bytes,
+    name: bytes,
     key: tuple[int, bytes, int, bool],
     items: list[tuple[int, bytes]],
     failures: list[tuple[int, bytes]] | None,
 ) -> bytes:
-    minute, name, kind, is_entry = key
+    minute, _, kind, is_entry = key
     durations = [item[0] for item in items]
     buckets, counts = buckets_of(durations)
     slowest_ns, slowest_trace_id = max(items)
