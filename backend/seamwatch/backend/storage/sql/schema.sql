@@ -176,7 +176,7 @@ CREATE TABLE seamwatch.log_record (
     observed_time_ns smallint,
     log_id bigint NOT NULL,              -- first 8 bytes of the BLAKE2b digest of the record and its place in the body
     service_name text COLLATE "C" NOT NULL,
-    event_name text COLLATE "C",
+    event_name text COLLATE "C",         -- cut to 200 characters
     event_id text COLLATE "C",           -- identity of events that carry one, cut to 200 characters
     severity_number smallint NOT NULL,
     severity_text text,
@@ -208,7 +208,7 @@ CREATE TABLE seamwatch.metric_point (
     time_ns smallint NOT NULL,
     start_time timestamptz,
     start_ns smallint,
-    metric_name text COLLATE "C" NOT NULL,
+    metric_name text COLLATE "C" NOT NULL,  -- cut to 200 characters
     metric_type smallint NOT NULL,       -- 1 gauge, 2 sum, 3 histogram, 4 exponential histogram, 5 summary
     temporality smallint,                -- 1 delta, 2 cumulative
     is_monotonic boolean,
@@ -307,7 +307,7 @@ CREATE TABLE seamwatch.metric_rollup_minute (
     tenant_id integer NOT NULL,
     minute timestamptz NOT NULL,
     series_id bigint NOT NULL,
-    metric_name text COLLATE "C" NOT NULL,
+    metric_name text COLLATE "C" NOT NULL,  -- cut to 200 characters
     service_name text COLLATE "C" NOT NULL,
     attributes jsonb NOT NULL,
     point_count bigint NOT NULL,
