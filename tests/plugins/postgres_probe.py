@@ -78,7 +78,9 @@ def owner_process(config: PostgresConfig) -> Iterator[tuple[subprocess.Popen[str
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(config.state_dir)],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert owner.stdout is not None

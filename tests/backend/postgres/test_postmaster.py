@@ -128,6 +128,18 @@ def test_command_beside_the_owner_can_connect(shared_config: PostgresConfig) -> 
         assert running_conninfo(shared_config) == server.conninfo
 
 
+def test_interrupt_from_the_terminal_ends_owner_and_server_in_order(
+    shared_config: PostgresConfig,
+) -> None:
+    with owner_process(shared_config) as (owner, _, _backend):
+        os.killpg(owner.pid, signal.SIGINT)  # as Ctrl-C does: to every process of the group
+
+        owner.wait(timeout=20)
+
+    assert processes_in(data_dir(shared_config)) == []
+    assert not (data_dir(shared_config) / "postmaster.pid").exists()
+
+
 def test_server_that_outlives_its_killed_owner_is_taken_over_within_two_seconds(
     shared_config: PostgresConfig,
 ) -> None:

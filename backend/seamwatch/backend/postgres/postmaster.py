@@ -167,11 +167,24 @@ def _remove_stale_pid_files(cluster: Cluster, socket_dir: Path) -> None:
     PostgreSQL checks only whether the pid is alive, which in a restarted container it often is. We
     hold the owner's lock and have seen that no process works in the data directory.
     """
+    pid = _recorded_pid(cluster)
+    if pid is None or not _is_alive(pid):
+        return  # PostgreSQL sees by itself that nobody is there, and checks the shared memory too
     if processes_of(cluster.data_dir, cluster_name=cluster.name):
         return
     (cluster.data_dir / "postmaster.pid").unlink(missing_ok=True)
     for name in (f".s.PGSQL.{PORT}.lock", f".s.PGSQL.{PORT}"):
         (socket_dir / name).unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _last_words(cluster: Cluster) -> str:

@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -103,12 +102,16 @@ def end_leftovers(data_dir: Path, *, cluster_name: str, grace_s: float = 1.0) ->
 def _by_working_folder(data_dir: Path) -> list[int]:
     """Every process of PostgreSQL has the data directory as its working folder."""
     pids = []
-    target = os.path.realpath(data_dir)
+    try:
+        target = data_dir.stat()
+    except OSError:
+        return []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
         try:
-            if os.readlink(f"/proc/{entry.name}/cwd") != target:
+            # Not by path: another container's processes may show the same one.
+            if not os.path.samestat(os.stat(f"/proc/{entry.name}/cwd"), target):
                 continue
             program = Path(os.readlink(f"/proc/{entry.name}/exe")).name
         except OSError:  # gone, a kernel thread, or another user's
@@ -129,7 +132,3 @@ def _by_command_line(data_dir: Path, cluster_name: str) -> list[int]:
         if is_postmaster or title.startswith(f"postgres: {cluster_name}: "):
             pids.append(int(pid))
     return sorted(pids)
-
-
-if sys.platform == "win32":
-    raise ImportError("the embedded PostgreSQL needs a POSIX system; set SEAMWATCH_DATABASE_URL")

@@ -120,6 +120,12 @@ def open_postgres(
     lock.acquire()
     try:
         return _open_embedded(config, account, lock, progress)
+    except OSError as error:  # a full or failing disk
+        lock.release()
+        raise UnavailableError(
+            f"SEAMWATCH_STATE_DIR: PostgreSQL in {config.state_dir} cannot start: {error}; free "
+            "space or choose another folder"
+        ) from error
     except BaseException:
         lock.release()
         raise

@@ -84,8 +84,7 @@ class Supervisor:
 def prune_logs(log_dir: Path, *, kept: int = _KEPT_LOGS) -> None:
     """Remove the oldest log files; the server bounds the size of each one."""
     try:
-        surplus = sorted(log_dir.glob("postgresql-*.log"))[:-kept]
-    except OSError:
-        return
-    for path in surplus:
-        path.unlink(missing_ok=True)
+        for path in sorted(log_dir.glob("postgresql-*.log"))[:-kept]:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        _LOGGER.warning("cannot remove old logs of PostgreSQL: %s", error)

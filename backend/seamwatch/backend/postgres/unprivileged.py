@@ -8,13 +8,21 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from seamwatch.core.errors import ConfigurationError
 
 __all__ = ["Account", "choose_account", "safe_environment"]
 
 _DATABASE_URL_REMEDY = "or set SEAMWATCH_DATABASE_URL to a server that runs elsewhere"
+
+
+class ProcessUser(TypedDict, total=False):
+    """The arguments of `subprocess.Popen` that change the user; empty: ours."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +34,7 @@ class Account:
     gid: int
     is_switched: bool  # we are root and change to this user
 
-    def popen_options(self) -> dict[str, Any]:
+    def popen_options(self) -> ProcessUser:
         """Arguments of `subprocess.Popen` that start a process as this user."""
         if not self.is_switched:
             return {}
