@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -150,3 +152,36 @@ def test_an_absent_database_is_unavailable(database: str, monkeypatch: pytest.Mo
     with pytest.raises(UnavailableError) as raised:
         asyncio.run(read())
     assert raised.value.retry_after_s == 1.0
+
+
+def test_a_database_that_is_back_after_an_outage_is_used_again(
+    database: str,
+    tenants: Tenants,
+    insert_span: InsertSpan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    socket_dir = str(psycopg.conninfo.conninfo_to_dict(database)["host"])
+    if not socket_dir.startswith("/"):
+        pytest.skip("the server is not reached through a socket that a link could hide")
+    monkeypatch.setattr("seamwatch.backend.storage.access._WAIT_FOR_CONNECTION_S", 0.2)
+    trace_id = insert_span(tenants[0].tenant_id)
+    link = tmp_path / "s"
+
+    async def read() -> list[bytes]:
+        async with TenantDatabase(
+            psycopg.conninfo.make_conninfo(database, host=str(link))
+        ) as reader:
+            outage_until = time.monotonic() + 4.0  # longer than the pool tries
+            while time.monotonic() < outage_until:
+                with pytest.raises(UnavailableError):
+                    await _traces(reader, 1)
+            link.symlink_to(socket_dir)
+            back_until = time.monotonic() + 5.0
+            while True:
+                try:
+                    return await _traces(reader, tenants[0].tenant_id)
+                except UnavailableError:
+                    assert time.monotonic() < back_until
+
+    assert asyncio.run(read()) == [trace_id]

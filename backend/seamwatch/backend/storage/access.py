@@ -20,6 +20,9 @@ __all__ = ["TenantDatabase"]
 _MAX_TIMEOUT_MS = 600_000
 _WAIT_FOR_CONNECTION_S = 5.0
 _RETRY_AFTER_S = 1.0
+# The pool doubles its pauses up to this time, and starts afresh with the next request: with its
+# default of five minutes a database that is back would wait two minutes to be noticed.
+_GIVE_UP_CONNECTING_S = 2.0
 
 _logger = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class TenantDatabase:
             max_size=max_connections,
             open=False,
             timeout=_WAIT_FOR_CONNECTION_S,
+            reconnect_timeout=_GIVE_UP_CONNECTING_S,
             reset=_forget_settings,
             name="seamwatch api",
         )
