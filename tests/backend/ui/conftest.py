@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -401,7 +402,9 @@ def get(pages_app: Any) -> Iterator[Callable[..., Any]]:
             ) as client:
                 return await client.request(method, path, headers=headers, **more)
 
-        return asyncio.run(run())
+        # A thread of its own: playwright keeps a loop running in this one.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, run()).result()
 
     return ask
 
@@ -434,9 +437,12 @@ def running_server(app: Any) -> Iterator[str]:
             thread.join(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Chromium, driven by playwright. Missing: an error under CI, a skip on a laptop."""
+    """Chromium, driven by playwright. Missing: an error under CI, a skip on a laptop.
+
+    A module's and not the session's: playwright keeps an event loop running in the thread meanwhile.
+    """
     path = os.environ.get("SEAMWATCH_TEST_CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )

@@ -125,7 +125,7 @@ def test_plural_follows_the_number() -> None:
     [
         ("plain <b>", "plain <b>"),
         ("a\nb\tc", "a\nb\tc"),
-        ("\x1b[31m\x00", "␛[31m␀"),
+        ("\x1b[31m\x00", "⟨U+001B⟩[31m⟨U+0000⟩"),
         ("evil\u202egnp.exe", "evil⟨U+202E⟩gnp.exe"),
         ("\u2066x\u2069\u200f", "⟨U+2066⟩x⟨U+2069⟩⟨U+200F⟩"),
         ("\x7f\x85", "⟨U+007F⟩⟨U+0085⟩"),

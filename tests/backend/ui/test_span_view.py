@@ -39,7 +39,7 @@ def test_values_keep_their_type_and_every_digit(sample: Any) -> None:
 def test_long_value_is_cut_and_whole_behind_it(sample: Any) -> None:
     (row,) = view(sample, attributes={"payload": "x" * 4096}).attributes
 
-    assert (len(row.value), len(row.rest), row.length) == (301, 4096, 4096)
+    assert (len(row.value), len(row.rest), row.length) == (201, 4096, 4096)
 
 
 def test_stack_trace_stands_in_the_exception_and_not_in_the_event(sample: Any) -> None:

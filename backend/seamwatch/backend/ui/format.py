@@ -137,7 +137,7 @@ def clip(text: str, characters: int) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with its control and direction marks spelled out, as ``␛`` or ``⟨U+202E⟩``.
+    """`text` with its control and direction marks spelled out, as ``⟨U+202E⟩``.
 
     Line breaks and tabs stay. Markup is left alone: escaping it is the template's work.
     """
@@ -150,8 +150,6 @@ def _visible_character(character: str) -> str:
     if character in "\n\t":
         return character
     code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
     if character in _BIDI_CONTROLS or unicodedata.category(character) in ("Cc", "Cs", "Co"):
         return f"⟨U+{code:04X}⟩"
     return character

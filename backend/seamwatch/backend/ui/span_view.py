@@ -13,7 +13,7 @@ from seamwatch.backend.ui.format import duration, visible
 
 __all__ = ["AttributeRow", "EventView", "ExceptionView", "LinkView", "SpanView", "span_view"]
 
-_SHOWN_CHARACTERS = 300
+_SHOWN_CHARACTERS = 200
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 

@@ -50,7 +50,8 @@ def test_hostile_attribute_is_shown_as_text_on_the_trace_page(get: Get) -> None:
     answer = get(TRACE + "?span=000000000000000a")
 
     assert (
-        "&lt;img src=x onerror=alert(1)&gt;⟨U+202E⟩gnp.exe javascript:alert(1) ␛[31m" in answer.text
+        "&lt;img src=x onerror=alert(1)&gt;⟨U+202E⟩gnp.exe javascript:alert(1) ⟨U+001B⟩[31m"
+        in answer.text
     )
     assert "show all 4,096 characters" in answer.text
 

@@ -49,7 +49,8 @@
       const key = keyOf(wanted);
       const known = key === null ? null : keyed.get(key);
       if (known && known !== place && known.nodeName === wanted.nodeName) {
-        old.insertBefore(known, place);
+        if (old.moveBefore) old.moveBefore(known, place);  // keeps the focus
+        else old.insertBefore(known, place);
         morph(known, wanted);
       } else if (place && isSame(place, wanted)) {
         morph(place, wanted);
@@ -88,7 +89,9 @@
         etag = answer.headers.get("ETag");
         const next = new DOMParser().parseFromString(`<div>${body}</div>`, "text/html").body.firstElementChild;
         const before = states(host);
+        const focused = host.contains(document.activeElement) ? document.activeElement : null;
         morphChildren(host, next);
+        if (focused && focused.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
         say(before, states(host));
       }
       failures = 0;

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from seamwatch.backend.ui.format import duration, visible
+from seamwatch.backend.ui.format import clip, duration, visible
 from seamwatch.backend.ui.palette import service_classes
 from seamwatch.backend.ui.svg.ticks import Tick, time_ticks
 
 __all__ = ["INDENT_PX", "MAXIMUM_INDENT", "OutlineSpan", "Waterfall", "WaterfallRow", "waterfall"]
 
 INDENT_PX = 14
+_ORPHAN = "parent not received"
 _FLAG_PX = 6  # half the width of an error's mark at the start of a bar
 MAXIMUM_INDENT = 12  # levels; deeper rows stay at this one and say their level in words
 
@@ -50,6 +51,8 @@ class WaterfallRow:
     label_class: str
     offset: str
     length: str
+    service_text: str
+    name_text: str
     description: str
 
 
@@ -205,13 +208,12 @@ def _row(
         label_x, anchor, dx, place = right, "end", -8, "inside"
     offset = duration((span.start_ns - start_ns) / 1e6)
     length = duration(span.duration_ns / 1e6)
-    description = (
-        f"{visible(span.service_name)}: {visible(span.name)}, {length}, starts at {offset}"
-    )
+    service_text = clip(visible(span.service_name), 40)
+    name_text = clip(visible(span.name), 90) + (f" ({_ORPHAN})" if is_orphan else "")
+    # Begins with the words that are seen, so that they can be spoken to choose the row.
+    description = f"{service_text} {name_text} {length}, starts at {offset}"
     if span.is_error:
         description += ", error"
-    if is_orphan:
-        description += ", its parent was not received"
     return WaterfallRow(
         number=number,
         level=level,
@@ -229,5 +231,7 @@ def _row(
         label_class=place,
         offset=offset,
         length=length,
+        service_text=service_text,
+        name_text=name_text,
         description=description,
     )
