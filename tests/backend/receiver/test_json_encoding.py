@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import math
 import time
@@ -526,16 +527,37 @@ def test_a_bomb_of_empty_spans_is_refused_before_anything_is_built() -> None:
     assert peak < 100_000
 
 
-def test_as_many_objects_as_are_allowed_take_bounded_memory() -> None:
-    spans = b",".join([b"{}"] * 499_000)
-    body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + spans + b"]}]}]}"
+def test_more_spans_than_allowed_are_refused_before_the_first_is_built() -> None:
+    scope_spans = {"spans": [{}] * 3}
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [scope_spans] * 2}, {}]}).encode()
+
+    assert json_to_protobuf(Signal.TRACES, body, max_items=6)
+    with pytest.raises(TooLargeError, match="6 spans, more than 5"):
+        json_to_protobuf(Signal.TRACES, body, max_items=5)
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        (b'"spans":[', b"]"),
+        (b'"spans":[{"attributes":[', b"]}]"),
+        (b'"spans":[{"events":[', b"]}]"),
+    ],
+    ids=["spans", "attributes", "events"],
+)
+def test_empty_objects_take_no_more_memory_than_a_fifth_of_64_mib_for_a_fifth_of_their_limit(
+    opening: bytes, closing: bytes
+) -> None:
+    items = b",".join([b"{}"] * 99_000)
+    body = b'{"resourceSpans":[{"scopeSpans":[{' + opening + items + closing + b"}]}]}"
 
     tracemalloc.start()
-    json_to_protobuf(Signal.TRACES, body)
+    with contextlib.suppress(TooLargeError):
+        json_to_protobuf(Signal.TRACES, body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 64 * 1024 * 1024
+    assert peak < 64 * 1024 * 1024 / 5
 
 
 def test_a_batch_is_converted_fast_enough() -> None:
@@ -559,3 +581,32 @@ def test_a_batch_is_converted_fast_enough() -> None:
     assert (
         512 / fastest_s > 20_000
     )  # the budget is 40,000 spans a second; a test asserts half of one
+
+
+@pytest.mark.parametrize("written", [rb"\ud800", b"\xff"])
+def test_text_damaged_without_end_is_rejected_within_bounded_memory(written: bytes) -> None:
+    body = json.dumps(with_span(name="NAME")).encode().replace(b"NAME", written * 1_000_000)
+
+    tracemalloc.start()
+    with pytest.raises(RejectedError):
+        json_to_protobuf(Signal.TRACES, body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 3 * len(body) + 1_000_000
+
+
+def test_entity_refs_without_end_are_rejected_and_named() -> None:
+    content = {"resourceSpans": [{"resource": {"entityRefs": [{"idKeys": [""] * 100_000}]}}]}
+
+    with pytest.raises(InvalidFieldError) as caught:
+        convert(content)
+
+    assert caught.value.path == "resourceSpans[0].resource.entityRefs"
+
+
+def test_an_entity_ref_of_the_wrong_type_is_named() -> None:
+    with pytest.raises(InvalidFieldError) as caught:
+        convert({"resourceSpans": [{"resource": {"entityRefs": [{"idKeys": [3]}]}}]})
+
+    assert caught.value.path == "resourceSpans[0].resource.entityRefs[0].idKeys[0]"

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 from seamwatch.backend.auth import Access
@@ -29,7 +30,7 @@ from seamwatch.backend.receiver.http_body import (
     read_body,
 )
 from seamwatch.backend.receiver.ingest_protocol import IngestService, Signal, TooLargeError
-from seamwatch.backend.receiver.json_encoding import json_to_protobuf
+from seamwatch.backend.receiver.json_encoding import MAX_ITEMS, json_to_protobuf
 from seamwatch.backend.receiver.status import (
     DEADLINE_EXCEEDED,
     INVALID_ARGUMENT,
@@ -68,6 +69,7 @@ class OtlpHttpApp:
         executor: Threads for inflating and JSON.
         credential_executor: Threads for credentials, which may wait 2 s for the database; None: `executor`.
         max_request_bytes: Largest body, before and after decompression.
+        max_items: Most spans of one JSON request, counted before the first is built.
         pace: How slowly a body may come.
         path_prefix: Put before ``/v1/…``; without a slash at its end.
         signals: Which signals are served; the others answer 404.
@@ -81,6 +83,7 @@ class OtlpHttpApp:
         executor: Executor,
         credential_executor: Executor | None = None,
         max_request_bytes: int = 16 * 1024 * 1024,
+        max_items: int = MAX_ITEMS,
         pace: BodyPace | None = None,
         path_prefix: str = "",
         signals: Collection[Signal] = (Signal.TRACES,),
@@ -90,6 +93,7 @@ class OtlpHttpApp:
         self._executor = executor
         self._credential_executor = credential_executor or executor
         self._max_request_bytes = max_request_bytes
+        self._max_items = max_items
         self._pace = pace or BodyPace()
         prefix = path_prefix.rstrip("/")
         self._signals = {f"{prefix}/v1/{signal.name.lower()}": signal for signal in Signal}
@@ -208,8 +212,10 @@ class OtlpHttpApp:
         if encoding is Encoding.PROTOBUF:
             return body
         if len(body) <= _INLINE_JSON_BYTES:
-            return json_to_protobuf(signal, body)
-        return await self._in_thread(json_to_protobuf, signal, body)
+            return json_to_protobuf(signal, body, max_items=self._max_items)
+        return await self._in_thread(
+            partial(json_to_protobuf, max_items=self._max_items), signal, body
+        )
 
     async def _in_thread(
         self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments

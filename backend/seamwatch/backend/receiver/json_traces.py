@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from seamwatch.backend.receiver.ingest_protocol import TooLargeError
 from seamwatch.backend.receiver.json_common import (
     KeyValue,
     Resource,
@@ -143,37 +144,41 @@ _STATUS_MESSAGE = tag(2, LENGTH)
 _STATUS_CODE = tag(3, VARINT)
 
 
-def encode_traces(request: TracesRequest) -> bytes:
+def encode_traces(request: TracesRequest, max_items: int) -> bytes:
     """ExportTraceServiceRequest as wire bytes.
 
     Raises:
+        TooLargeError: More than `max_items` spans; found before the first is built.
         InvalidFieldError: A field does not fit; names its path from the top.
     """
+    groups = request.resource_spans or ()
+    count = sum(
+        len(scope_spans.spans or ()) for group in groups for scope_spans in group.scope_spans or ()
+    )
+    if count > max_items:
+        raise TooLargeError(f"the request has {count} spans, more than {max_items}")
     decoder = Decoder(Span)
     key_heads: dict[str, bytes] = {}
     output: list[bytes] = []
-    for index, group in enumerate(request.resource_spans or ()):
+    for index, group in enumerate(groups):
         with named(f"resourceSpans[{index}]"):
-            output.append(
-                length_delimited(_RESOURCE_SPANS, _resource_spans(group, decoder, key_heads))
-            )
+            content = _resource_spans(group, decoder, key_heads)
+            output.append(length_delimited(_RESOURCE_SPANS, content))
     return output[0] if len(output) == 1 else b"".join(output)
 
 
 def _resource_spans(
     group: ResourceSpans, decoder: Decoder[Span], key_heads: dict[str, bytes]
-) -> bytes:
-    pieces = []
+) -> bytearray:
+    output = bytearray()
     with named("resource"):
-        pieces.append(resource_field(_RESOURCE, group.resource))
+        output += resource_field(_RESOURCE, group.resource)
     for index, scope_spans in enumerate(group.scope_spans or ()):
         with named(f"scopeSpans[{index}]"):
-            pieces.append(
-                length_delimited(_SCOPE_SPANS, _scope_spans(scope_spans, decoder, key_heads))
-            )
+            output += length_delimited(_SCOPE_SPANS, _scope_spans(scope_spans, decoder, key_heads))
     if group.schema_url:
-        pieces.append(text(_SCHEMA_URL, group.schema_url))
-    return b"".join(pieces)
+        output += text(_SCHEMA_URL, group.schema_url)
+    return output
 
 
 def _scope_spans(
@@ -194,100 +199,90 @@ def _scope_spans(
     return output
 
 
-def _span(span: Span, key_heads: dict[str, bytes]) -> bytes:
+def _span(span: Span, key_heads: dict[str, bytes]) -> bytearray:
     """One span's content; written out flat, because calls are what costs here."""
-    pieces: list[bytes] = []
+    output = bytearray()
     if span.trace_id:
-        pieces.append(length_delimited(_TRACE_ID, hex_id(span.trace_id)))
+        output += length_delimited(_TRACE_ID, hex_id(span.trace_id))
     if span.span_id:
-        pieces.append(length_delimited(_SPAN_ID, hex_id(span.span_id)))
+        output += length_delimited(_SPAN_ID, hex_id(span.span_id))
     if span.trace_state:
-        pieces.append(text(_TRACE_STATE, span.trace_state))
+        output += text(_TRACE_STATE, span.trace_state)
     if span.parent_span_id:
-        pieces.append(length_delimited(_PARENT_SPAN_ID, hex_id(span.parent_span_id)))
+        output += length_delimited(_PARENT_SPAN_ID, hex_id(span.parent_span_id))
     if span.name:
-        pieces.append(text(_NAME, span.name))
+        output += text(_NAME, span.name)
     if span.kind:
-        pieces.append(_KIND + varint(enum(span.kind, "kind")))
+        output += _KIND + varint(enum(span.kind, "kind"))
     if span.start_time_unix_nano is not None:
-        pieces.append(
-            _START + uint64(span.start_time_unix_nano, "startTimeUnixNano").to_bytes(8, "little")
+        output += _START + uint64(span.start_time_unix_nano, "startTimeUnixNano").to_bytes(
+            8, "little"
         )
     if span.end_time_unix_nano is not None:
-        pieces.append(
-            _END + uint64(span.end_time_unix_nano, "endTimeUnixNano").to_bytes(8, "little")
-        )
+        output += _END + uint64(span.end_time_unix_nano, "endTimeUnixNano").to_bytes(8, "little")
     if span.attributes:
         try:
-            pieces += attributes(_ATTRIBUTES, span.attributes, key_heads)
+            output += attributes(_ATTRIBUTES, span.attributes, key_heads)
         except InvalidFieldError as error:
             raise error.under("attributes") from None
     if span.dropped_attributes_count is not None:
-        pieces.append(
-            dropped_count(
-                _DROPPED_ATTRIBUTES, span.dropped_attributes_count, "droppedAttributesCount"
-            )
+        output += dropped_count(
+            _DROPPED_ATTRIBUTES, span.dropped_attributes_count, "droppedAttributesCount"
         )
     for index, event in enumerate(span.events or ()):
         with named(f"events[{index}]"):
-            pieces.append(length_delimited(_EVENTS, _event(event, key_heads)))
+            output += length_delimited(_EVENTS, _event(event, key_heads))
     if span.dropped_events_count is not None:
-        pieces.append(
-            dropped_count(_DROPPED_EVENTS, span.dropped_events_count, "droppedEventsCount")
-        )
+        output += dropped_count(_DROPPED_EVENTS, span.dropped_events_count, "droppedEventsCount")
     for index, link in enumerate(span.links or ()):
         with named(f"links[{index}]"):
-            pieces.append(length_delimited(_LINKS, _link(link, key_heads)))
+            output += length_delimited(_LINKS, _link(link, key_heads))
     if span.dropped_links_count is not None:
-        pieces.append(dropped_count(_DROPPED_LINKS, span.dropped_links_count, "droppedLinksCount"))
+        output += dropped_count(_DROPPED_LINKS, span.dropped_links_count, "droppedLinksCount")
     if span.status is not None:
-        pieces.append(length_delimited(_STATUS, _status(span.status)))
+        output += length_delimited(_STATUS, _status(span.status))
     if span.flags is not None:
-        pieces.append(_FLAGS + uint32(span.flags, "flags").to_bytes(4, "little"))
-    return b"".join(pieces)
+        output += _FLAGS + uint32(span.flags, "flags").to_bytes(4, "little")
+    return output
 
 
-def _event(event: Event, key_heads: dict[str, bytes]) -> bytes:
-    pieces = []
+def _event(event: Event, key_heads: dict[str, bytes]) -> bytearray:
+    output = bytearray()
     if event.time_unix_nano is not None:
-        pieces.append(
-            _EVENT_TIME + uint64(event.time_unix_nano, "timeUnixNano").to_bytes(8, "little")
-        )
+        output += _EVENT_TIME + uint64(event.time_unix_nano, "timeUnixNano").to_bytes(8, "little")
     if event.name:
-        pieces.append(text(_EVENT_NAME, event.name))
+        output += text(_EVENT_NAME, event.name)
     if event.attributes:
         with named("attributes"):
-            pieces += attributes(_EVENT_ATTRIBUTES, event.attributes, key_heads)
-    pieces.append(
-        dropped_count(_EVENT_DROPPED, event.dropped_attributes_count, "droppedAttributesCount")
+            output += attributes(_EVENT_ATTRIBUTES, event.attributes, key_heads)
+    output += dropped_count(
+        _EVENT_DROPPED, event.dropped_attributes_count, "droppedAttributesCount"
     )
-    return b"".join(pieces)
+    return output
 
 
-def _link(link: Link, key_heads: dict[str, bytes]) -> bytes:
-    pieces = []
+def _link(link: Link, key_heads: dict[str, bytes]) -> bytearray:
+    output = bytearray()
     if link.trace_id:
-        pieces.append(length_delimited(_LINK_TRACE_ID, hex_id(link.trace_id)))
+        output += length_delimited(_LINK_TRACE_ID, hex_id(link.trace_id))
     if link.span_id:
-        pieces.append(length_delimited(_LINK_SPAN_ID, hex_id(link.span_id)))
+        output += length_delimited(_LINK_SPAN_ID, hex_id(link.span_id))
     if link.trace_state:
-        pieces.append(text(_LINK_TRACE_STATE, link.trace_state))
+        output += text(_LINK_TRACE_STATE, link.trace_state)
     if link.attributes:
         with named("attributes"):
-            pieces += attributes(_LINK_ATTRIBUTES, link.attributes, key_heads)
-    pieces.append(
-        dropped_count(_LINK_DROPPED, link.dropped_attributes_count, "droppedAttributesCount")
-    )
+            output += attributes(_LINK_ATTRIBUTES, link.attributes, key_heads)
+    output += dropped_count(_LINK_DROPPED, link.dropped_attributes_count, "droppedAttributesCount")
     if link.flags is not None:
-        pieces.append(_LINK_FLAGS + uint32(link.flags, "flags").to_bytes(4, "little"))
-    return b"".join(pieces)
+        output += _LINK_FLAGS + uint32(link.flags, "flags").to_bytes(4, "little")
+    return output
 
 
-def _status(status: SpanStatus) -> bytes:
-    pieces = []
+def _status(status: SpanStatus) -> bytearray:
+    output = bytearray()
     if status.message:
-        pieces.append(text(_STATUS_MESSAGE, status.message))
+        output += text(_STATUS_MESSAGE, status.message)
     if status.code:
         with named("status"):
-            pieces.append(_STATUS_CODE + varint(enum(status.code, "code")))
-    return b"".join(pieces)
+            output += _STATUS_CODE + varint(enum(status.code, "code"))
+    return output
