@@ -95,6 +95,10 @@ class BackendProcess:
             except subprocess.TimeoutExpired:
                 self.kill()
         self._log.close()
+        from seamwatch.backend.postgres import PostgresConfig, remove_cluster
+
+        if "SEAMWATCH_DATABASE_URL" not in self.environment:
+            remove_cluster(PostgresConfig(database_url=None, state_dir=self.state_dir))
 
     def log(self) -> str:
         """All that the process wrote to standard error so far."""

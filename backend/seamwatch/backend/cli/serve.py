@@ -55,14 +55,19 @@ def run(args: argparse.Namespace) -> int:
         0.001
     )  # writers wait for the interpreter after each answer of PostgreSQL; default 5 ms
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     server = Server(
         config,
         is_any_port_fine=args.auto_ports,
         may_migrate=args.migrate,
         progress=_LOG.info if args.json else progress,
     )
+
+    def ask_to_stop(*_: object) -> None:
+        stop.set()
+        server.request_stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask_to_stop)
     with server:
         _announce(server, args)
         stop.wait()

@@ -7,6 +7,7 @@ and 60 MiB each cost nothing.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from seamwatch.core import ConfigurationError, RejectedError, UnavailableError
 
 __all__ = ["GrpcReceiver"]
 
+_LOG = logging.getLogger(__name__)
 _THREADS = 64  # calls that wait for their commit hold one each; more wait in grpcio, unread
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
@@ -154,6 +156,8 @@ class GrpcReceiver:
                 if codes.is_retryable
                 else None
             )
+            if not isinstance(error, RejectedError | UnavailableError):
+                _LOG.exception("an OTLP/gRPC call failed unexpectedly")
             message = (
                 str(error)
                 if isinstance(error, RejectedError | UnavailableError)

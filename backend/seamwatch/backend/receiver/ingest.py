@@ -48,7 +48,7 @@ class Ingest:
         )
 
     def authenticate(
-        self, authorization: str | Sequence[str] | None, peer: str, *, is_forwarded: bool = False
+        self, authorization: str | Sequence[str] | None, peer: str, is_forwarded: bool = False
     ) -> Access:
         """The access of an Authorization value that may send telemetry; see `IngestService`."""
         access = self._authenticator.authenticate(

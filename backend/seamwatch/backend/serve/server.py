@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Self
 
+import psycopg
+
 from seamwatch.backend.analysis.fold_rollups import FoldRollups
 from seamwatch.backend.analysis.loop import LoopRunner
 from seamwatch.backend.analysis.retention import Retention
 from seamwatch.backend.analysis.service_health import ServiceHealth
 from seamwatch.backend.auth import Authenticator, IngestAuthMode
-from seamwatch.backend.auth.first_admin import ensure_first_admin
+from seamwatch.backend.auth.first_admin import FirstAdmin, ensure_first_admin
 from seamwatch.backend.postgres import RunningPostgres, open_postgres
 from seamwatch.backend.receiver.grpc_server import GrpcReceiver
 from seamwatch.backend.receiver.http_app import OtlpHttpApp
@@ -36,11 +38,12 @@ from seamwatch.backend.storage.partitions import ensure_partitions
 from seamwatch.backend.storage.roles import conninfo_as, writer_bypasses_rls
 from seamwatch.backend.storage.sink import Sink, SinkConfig
 from seamwatch.backend.telemetry import MetricRegistry
-from seamwatch.core import ConfigurationError
+from seamwatch.core import ConfigurationError, UnavailableError
 
 __all__ = ["Addresses", "Server"]
 
 _LOG = logging.getLogger(__name__)
+_DATABASE_PAUSES_S = (0.2, 0.5, 1.0, 2.0)  # the last one repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Server:
         self._progress = progress
         self._stack = contextlib.ExitStack()
         self._stop_lock = threading.Lock()
+        self._stop_asked = threading.Event()
         self.metrics = MetricRegistry()
         self.addresses: Addresses | None = None
         self.conninfo = ""
@@ -115,33 +119,37 @@ class Server:
         with self._stop_lock:
             self._stack.close()
 
+    def request_stop(self) -> None:
+        """Make a `start` that waits for the database give up; safe from a signal handler."""
+        self._stop_asked.set()
+
     def _start(self) -> Addresses:
+        """Listeners first where the database is not ours, so that senders are told to come back while it is away."""
         config = self._config
         grpc_socket, http_socket, admin_socket = self._bind()
-        postgres = self._stack.enter_context(
-            open_postgres(config.postgres, progress=self._progress)
-        )
-        self.conninfo = postgres.conninfo
-        self._prepare_schema(postgres)
-        admin_token = ensure_first_admin(self.conninfo, config.postgres.state_dir)
-        receiver_metrics = ReceiverMetrics(self.metrics)
-        sink = self._start_sink()
-        times = PartitionTimes(self.conninfo)
-        times.start()
-        self._stack.callback(times.stop)
-        authenticator = self._stack.enter_context(
-            Authenticator(
-                self.conninfo,
-                mode=config.auth.ingest_mode(is_loopback_only=config.is_loopback_only),
-                config=config.auth,
+        postgres: RunningPostgres | None = None
+        if config.postgres.database_url is None:
+            postgres = self._stack.enter_context(
+                open_postgres(config.postgres, progress=self._progress)
             )
+            self.conninfo = postgres.conninfo
+        else:
+            self.conninfo = config.postgres.database_url
+        receiver_metrics = ReceiverMetrics(self.metrics)
+        sink = Sink(
+            conninfo_as(self.conninfo, "seamwatch_writer", application_name="seamwatch writer"),
+            config=SinkConfig(writers=config.serve.writers),
+            observer=SinkMetrics(self.metrics),
+            max_out_of_range=config.receiver.max_out_of_range,
         )
-        admin_authenticator = self._stack.enter_context(
-            Authenticator(self.conninfo, mode=IngestAuthMode.REQUIRED, config=config.auth)
-        )
+        self._stack.callback(sink.stop)
+        times = PartitionTimes(self.conninfo)
+        self._stack.callback(times.stop)
         ingest = Ingest(
             config=config.receiver,
-            authenticator=authenticator,
+            authenticator=self._authenticator(
+                config.auth.ingest_mode(is_loopback_only=config.is_loopback_only)
+            ),
             sink=sink,
             time_range=times,
             observer=receiver_metrics,
@@ -153,7 +161,7 @@ class Server:
             requests_waiting=lambda: ingest.admission.waiting,
             groups_waiting=lambda: sink.waiting,
             is_storing=lambda: sink.is_available,
-            database_restarts=lambda: postgres.restart_count,
+            database_restarts=lambda: postgres.restart_count if postgres else 0,
         )
         loops = LoopRunner(
             self.conninfo,
@@ -164,12 +172,11 @@ class Server:
             ],
             self.metrics,
         )
-        loops.start()
         self._stack.callback(loops.stop)
         admin = AdminListener(
             config,
             conninfo=self.conninfo,
-            authenticator=admin_authenticator,
+            authenticator=self._authenticator(IngestAuthMode.REQUIRED),
             metrics=self.metrics,
             is_storing=lambda: sink.is_available,
         )
@@ -178,6 +185,10 @@ class Server:
         self._stack.callback(self._join, admin_thread)
         self._start_receivers(ingest, receiver_metrics, grpc_socket, http_socket)
         self._stack.callback(admin_thread.request_stop)
+        admin_token = self._prepare_database()
+        times.start()
+        sink.start(self._writer_mode())
+        loops.start()
         self.addresses = Addresses(
             otlp_grpc=self._grpc_address,
             otlp_http=_url(http_socket),
@@ -185,6 +196,27 @@ class Server:
             admin_token_file=str(admin_token.token_file) if admin_token else None,
         )
         return self.addresses
+
+    def _authenticator(self, mode: IngestAuthMode) -> Authenticator:
+        return self._stack.enter_context(
+            Authenticator(self.conninfo, mode=mode, config=self._config.auth)
+        )
+
+    def _prepare_database(self) -> FirstAdmin | None:
+        """Schema, partitions and the first token; waits for a database that is not ours and not there yet."""
+        pauses_s = iter(_DATABASE_PAUSES_S)
+        while True:
+            try:
+                if self._config.postgres.database_url is not None:
+                    open_postgres(self._config.postgres, progress=self._progress)
+                self._prepare_schema()
+                return ensure_first_admin(self.conninfo, self._config.postgres.state_dir)
+            except (UnavailableError, psycopg.OperationalError) as error:
+                if self._config.postgres.database_url is None:
+                    raise
+                self._progress(f"waiting for the database, senders are told to come back: {error}")
+                if self._stop_asked.wait(next(pauses_s, _DATABASE_PAUSES_S[-1])):
+                    raise UnavailableError("stopped before the database answered") from error
 
     def _bind(self) -> tuple[socket.socket, socket.socket, socket.socket]:
         """All three ports before anything else happens; a taken one is told at once."""
@@ -196,9 +228,9 @@ class Server:
             self._stack.callback(sock.close)
         return made[0], made[1], made[2]
 
-    def _prepare_schema(self, postgres: RunningPostgres) -> None:
+    def _prepare_schema(self) -> None:
         if pending(self.conninfo):
-            if not postgres.is_embedded and not self._may_migrate:
+            if self._config.postgres.database_url is not None and not self._may_migrate:
                 raise ConfigurationError(
                     "SEAMWATCH_DATABASE_URL: the database lacks migrations of this release; run `seamwatch migrate` "
                     "or start with --migrate"
@@ -212,22 +244,13 @@ class Server:
             progress=self._progress,
         )
 
-    def _start_sink(self) -> Sink:
-        mode = WriterMode.COPY if writer_bypasses_rls(self.conninfo) else WriterMode.STAGING
-        if mode is WriterMode.STAGING:
-            self._progress(
-                "the role seamwatch_writer has no BYPASSRLS: rows go through temporary tables (slower)"
-            )
-        sink = Sink(
-            conninfo_as(self.conninfo, "seamwatch_writer", application_name="seamwatch writer"),
-            mode=mode,
-            config=SinkConfig(writers=self._config.serve.writers),
-            observer=SinkMetrics(self.metrics),
-            max_out_of_range=self._config.receiver.max_out_of_range,
+    def _writer_mode(self) -> WriterMode:
+        if writer_bypasses_rls(self.conninfo):
+            return WriterMode.COPY
+        self._progress(
+            "the role seamwatch_writer has no BYPASSRLS: rows go through temporary tables (slower)"
         )
-        sink.start()
-        self._stack.callback(sink.stop)
-        return sink
+        return WriterMode.STAGING
 
     def _start_receivers(
         self,

@@ -27,7 +27,7 @@ class PartitionTimes:
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
-        self._range = self._read()
+        self._range = TimeRange(0, 0)
         self._stopped = threading.Event()
         self._thread = threading.Thread(
             target=self._refresh, name="seamwatch-partitions", daemon=True
@@ -38,7 +38,8 @@ class PartitionTimes:
         return self._range
 
     def start(self) -> None:
-        """Keep it current."""
+        """Read it now and keep it current; before that the range is empty."""
+        self._range = self._read()
         self._thread.start()
 
     def stop(self) -> None:

@@ -117,8 +117,13 @@ class Sink:
         """Requests that wait for a writer."""
         return len(self._waiting)
 
-    def start(self) -> None:
-        """Start the writers; they connect by themselves and keep trying."""
+    def start(self, mode: WriterMode | None = None) -> None:
+        """Start the writers; they connect by themselves and keep trying.
+
+        Args:
+            mode: Replaces the constructor's, where it could not be known before the database answered.
+        """
+        self._mode = mode or self._mode
         for thread in self._threads:
             thread.start()
 
@@ -166,7 +171,8 @@ class Sink:
             try:
                 connection = self._connect(self._conninfo)
             except psycopg.Error as error:
-                if self._fail_waiting(f"the database cannot be reached: {_first_line(error)}"):
+                _LOG.debug("a writer cannot connect: %s", _first_line(error))
+                if self._fail_waiting("the database cannot be reached"):
                     return
                 wait_s = _RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)]
                 attempt += 1
@@ -278,9 +284,12 @@ class Sink:
         item.future.set_result(result)
 
     def _refuse(self, group: list[_Submitted], error: psycopg.Error) -> None:
-        reason = f"the database cannot store now: {_first_line(error)}"
+        # A group may hold several tenants' requests: what the database says stays in the log.
+        reason = (
+            f"the database cannot store now (SQLSTATE {error.sqlstate or 'none: connection lost'})"
+        )
         _LOG.warning(
-            "%s (SQLSTATE %s, %d requests asked to come back)", reason, error.sqlstate, len(group)
+            "%s, %d requests asked to come back: %s", reason, len(group), _first_line(error)
         )
         self._observer.failed(error.sqlstate or "connection", requests=len(group))
         for item in group:

@@ -38,3 +38,6 @@ def configure_logging(*, as_json: bool, level: int = logging.INFO) -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(
+        logging.WARNING
+    )  # its listeners are ours: we say what starts and stops
