@@ -275,3 +275,24 @@ def test_writers_commit_synchronously_whatever_the_server_is_set_to(database: st
 
     assert seen == ["on"]
     assert sink.stop()
+
+
+def test_a_batch_whose_sender_gave_up_is_not_stored_later(database: str) -> None:
+    gate = threading.Event()
+
+    def connect(conninfo: str) -> psycopg.Connection:
+        gate.wait(10)
+        return psycopg.connect(conninfo, autocommit=True)
+
+    sink = Sink(writer(database), config=SinkConfig(writers=1), connect=connect)
+    sink.start()
+    given_up, kept = (
+        sink.submit(batch_of(simple_request(start_ns=NOW_NS, seed=seed))) for seed in (1, 2)
+    )
+
+    assert given_up.cancel()
+    gate.set()
+
+    kept.result(10)
+    assert len(stored_spans(database)) == 1
+    assert sink.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from seamwatch.core import UnavailableError
 __all__ = ["Credential", "CredentialReader"]
 
 _UNKNOWN_HASH = bytes(32)
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ def unix_nano(moment: datetime | None) -> int | None:
 
 
 def _unavailable(error: psycopg.OperationalError) -> UnavailableError:
+    # The caller is not known yet: where the database is and what it said stays in the log.
+    _logger.warning("the credentials cannot be checked: %s", first_line(error))
     return UnavailableError(
-        f"the credentials cannot be checked: {first_line(error)}", retry_after_s=1.0
+        "the credentials cannot be checked: the database is away", retry_after_s=1.0
     )

@@ -27,7 +27,8 @@ class ReceiverConfig:
         wait_s: Longest wait of an unread request for a reader before it is told to come back.
         max_bytes_in_flight: Bodies that are read but not committed, in bytes, over all requests.
         read_timeout_s: Longest time for reading one request.
-        commit_timeout_s: Longest wait for one request's commit before it is told to come back.
+        commit_timeout_s: Longest wait for one request's commit before it is told to come back; less than the
+            10 s after which exporters give up by themselves.
         max_out_of_range: Most spans per tenant kept outside the partitions; more are rejected.
     """
 
@@ -42,9 +43,9 @@ class ReceiverConfig:
     max_attributes: int = 1_024
     readers: int = 8
     wait_s: float = 5.0
-    max_bytes_in_flight: int = 64 * 1024 * 1024
+    max_bytes_in_flight: int = 32 * 1024 * 1024
     read_timeout_s: float = 30.0
-    commit_timeout_s: float = 20.0
+    commit_timeout_s: float = 8.0
     max_out_of_range: int = 100_000
 
     def __post_init__(self) -> None:

@@ -171,7 +171,9 @@ class GrpcReceiver:
         metadata = [(key, str(value)) for key, value in context.invocation_metadata()]
         authorizations = [value for key, value in metadata if key == "authorization"]
         is_forwarded = any(key in _FORWARDED for key, _ in metadata)
-        access = self._ingest.authenticate(authorizations or None, context.peer(), is_forwarded)
+        access = self._ingest.authenticate(
+            authorizations or None, context.peer(), is_forwarded=is_forwarded
+        )
         self._ingest.admit(access)
         with self._ingest.reading_in_thread():
             self._deadline.begin(context)
@@ -181,18 +183,9 @@ class GrpcReceiver:
                 self._deadline.end(context)
             if body is None:
                 raise RejectedError("the call carried no message")
-            size = len(body)
-            self._ingest.admission.add_bytes(size)
-            try:
-                batch, stored = self._ingest.decode_and_submit(Signal.TRACES, access, body)
-            except BaseException:
-                self._ingest.admission.remove_bytes(size)
-                raise
+            batch, stored = self._ingest.decode_and_submit(Signal.TRACES, access, body)
             del body
-        try:
-            return self._ingest.wait(batch, stored)
-        finally:
-            self._ingest.admission.remove_bytes(size)
+        return self._ingest.wait(batch, stored)
 
     @staticmethod
     def _answer(outcome: Outcome) -> bytes:

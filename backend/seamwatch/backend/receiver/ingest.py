@@ -105,33 +105,37 @@ class Ingest:
 
     async def store(self, signal: Signal, access: Access, body: bytes) -> Outcome:
         """Store a request; returns after COMMIT. See `IngestService`."""
-        size = len(body)
-        self.admission.add_bytes(size)
+        loop = asyncio.get_running_loop()
+        counted = self._count_in(len(body))
         try:
-            loop = asyncio.get_running_loop()
             batch = await loop.run_in_executor(self._executor, self._decode, signal, access, body)
-            del body
-            if not batch.rows and not batch.out_of_range_rows:
-                return self._outcome(batch, StoreResult())
-            stored = asyncio.wrap_future(self._sink.submit(batch))
-            try:
-                result = await asyncio.wait_for(
-                    asyncio.shield(stored), self._config.commit_timeout_s
-                )
-            except TimeoutError:
-                raise self._commit_timeout() from None
-            return self._outcome(batch, result)
-        finally:
-            self.admission.remove_bytes(size)
+        except BaseException:
+            counted()
+            raise
+        del body
+        stored = self._submit(batch, counted)
+        if stored is None:
+            return self._outcome(batch, StoreResult())
+        try:
+            waiting = asyncio.shield(asyncio.wrap_future(stored))
+            return self._outcome(
+                batch, await asyncio.wait_for(waiting, self._config.commit_timeout_s)
+            )
+        except TimeoutError:
+            stored.cancel()
+            raise self._commit_timeout() from None
 
     def decode_and_submit(
         self, signal: Signal, access: Access, body: bytes
     ) -> tuple[Batch, Future[StoreResult] | None]:
         """Decode in this thread and hand to the sink; None: nothing to store."""
-        batch = self._decode(signal, access, body)
-        if not batch.rows and not batch.out_of_range_rows:
-            return batch, None
-        return batch, self._sink.submit(batch)
+        counted = self._count_in(len(body))
+        try:
+            batch = self._decode(signal, access, body)
+        except BaseException:
+            counted()
+            raise
+        return batch, self._submit(batch, counted)
 
     def wait(self, batch: Batch, stored: Future[StoreResult] | None) -> Outcome:
         """Wait in this thread for the commit of `decode_and_submit`."""
@@ -140,7 +144,22 @@ class Ingest:
         try:
             return self._outcome(batch, stored.result(self._config.commit_timeout_s))
         except concurrent.futures.TimeoutError:
+            stored.cancel()
             raise self._commit_timeout() from None
+
+    def _count_in(self, size_bytes: int) -> Callable[[], None]:
+        """Count a body as in flight; the answer takes it out again."""
+        self.admission.add_bytes(size_bytes)
+        return lambda: self.admission.remove_bytes(size_bytes)
+
+    def _submit(self, batch: Batch, counted: Callable[[], None]) -> Future[StoreResult] | None:
+        """Hand a batch to the sink; its bytes count until the sink has let go of it, however long that is."""
+        if not batch.rows and not batch.out_of_range_rows:
+            counted()
+            return None
+        stored = self._sink.submit(batch)
+        stored.add_done_callback(lambda _: counted())
+        return stored
 
     def close(self) -> None:
         """End the decoding threads."""

@@ -24,6 +24,7 @@ from seamwatch.backend.auth.first_admin import FirstAdmin, ensure_first_admin
 from seamwatch.backend.postgres import RunningPostgres, open_postgres
 from seamwatch.backend.receiver.grpc_server import GrpcReceiver
 from seamwatch.backend.receiver.http_app import OtlpHttpApp
+from seamwatch.backend.receiver.http_body import BodyPace
 from seamwatch.backend.receiver.http_server import HttpServer
 from seamwatch.backend.receiver.ingest import Ingest
 from seamwatch.backend.serve.admin import AdminListener
@@ -262,10 +263,17 @@ class Server:
         receiver = self._config.receiver
         executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="seamwatch-http")
         self._stack.callback(executor.shutdown, wait=True, cancel_futures=True)
+        credential_executor = ThreadPoolExecutor(
+            max_workers=2, thread_name_prefix="seamwatch-http-auth"
+        )
+        self._stack.callback(credential_executor.shutdown, wait=True, cancel_futures=True)
         app = OtlpHttpApp(
             ingest,
             executor=executor,
+            credential_executor=credential_executor,
             max_request_bytes=receiver.max_request_bytes,
+            max_items=receiver.max_spans,
+            pace=BodyPace(total_s=receiver.read_timeout_s),
             count_answer=metrics.count_http_answer,
         )
 

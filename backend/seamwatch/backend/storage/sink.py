@@ -128,7 +128,7 @@ class Sink:
             thread.start()
 
     def submit(self, batch: Batch) -> Future[StoreResult]:
-        """Hand a batch over; the future ends after COMMIT.
+        """Hand a batch over; the future ends after COMMIT. Cancelling it works until a writer has taken it.
 
         The future raises:
             UnavailableError: It could not be stored now. It may have been stored when the answer was lost: sending
@@ -197,16 +197,20 @@ class Sink:
         transaction = GroupTransaction(connection, self._mode, self._max_out_of_range, self._names)
         while True:
             group = self._take()
-            if not group:
+            if group is None:
                 return True
+            if not group:
+                continue
             self._store(transaction, group)
             if connection.broken or connection.closed:
                 return False
 
-    def _take(self) -> list[_Submitted]:
-        """The next group of one kind, oldest first; empty when stopping and nothing waits."""
+    def _take(self) -> list[_Submitted] | None:
+        """The next group of one kind, oldest first; None when stopping and nothing waits."""
         with self._condition:
             self._condition.wait_for(lambda: self._waiting or self._is_stopping)
+            if not self._waiting:
+                return None
             group: list[_Submitted] = []
             rows = size = 0
             while self._waiting:
@@ -220,7 +224,12 @@ class Sink:
                 ):
                     self._condition.notify()
                     break
-                group.append(self._waiting.popleft())
+                item = self._waiting.popleft()
+                if item.future.set_running_or_notify_cancel():
+                    group.append(item)
+                else:  # its sender was told to come back meanwhile
+                    rows -= len(batch.rows)
+                    size -= batch.size_bytes
             return group
 
     def _store(self, transaction: GroupTransaction, group: list[_Submitted]) -> None:
@@ -300,7 +309,7 @@ class Sink:
         with self._condition:
             if self._connected and not self._is_stopping:
                 return False
-            group = list(self._waiting)
+            group = [item for item in self._waiting if item.future.set_running_or_notify_cancel()]
             self._waiting.clear()
             is_stopping = self._is_stopping
         if group:
