@@ -18,6 +18,7 @@ __all__ = ["CandidateScan", "SpanKey", "to_ns"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SLICE_S = 60.0
 _MIN_SLICE_S = 0.1
+_MAX_SLICE_S = 1e10
 _FIRST_SCANNED = 256
 _MAX_SCANNED = 20_000
 _MIN_SCANNED_PER_SERVICE = 100
@@ -56,8 +57,9 @@ class CandidateScan:
         self._search = search
         self._filters = search.sql_filters()
         self._start_ns = to_ns(search.start)
-        self._slice_s = _FIRST_SLICE_S
-        self._scanned = _FIRST_SCANNED
+        # Seconds of a slice and rows of a step; a page takes them over from the one before.
+        self.pace = (_FIRST_SLICE_S, _FIRST_SCANNED)
+        self.has_stepped = False
         self._services: list[str] | None = [search.service] if search.service else None
         self.frontier = frontier or SpanKey(to_ns(search.end), b"", b"")
 
@@ -69,8 +71,9 @@ class CandidateScan:
     async def step(self) -> list[SpanKey]:
         """Matching spans of one step, newest first; moves the frontier below them."""
         slice_end = self.frontier
-        bottom_ns = max(self._start_ns, slice_end.ns - round(self._slice_s * 1e9))
+        bottom_ns = max(self._start_ns, slice_end.ns - round(self.pace[0] * 1e9))
         bottom_ns = bottom_ns // 1000 * 1000
+        self.has_stepped = True
         started = time.perf_counter()
         name, parameters = await self._query()
         rows = await self._read(name, parameters, bottom_ns)
@@ -92,10 +95,10 @@ class CandidateScan:
         if not self._search.is_by_service:
             is_error = self._search.status == "error"
             name = "trace_candidates_error" if is_error else "trace_candidates_entry"
-            return name, {"max_scanned": self._scanned}
+            return name, {"max_scanned": self.pace[1]}
         if self._services is None:
             self._services = await self._service_names()
-        each = max(_MIN_SCANNED_PER_SERVICE, self._scanned // max(1, len(self._services)))
+        each = max(_MIN_SCANNED_PER_SERVICE, self.pace[1] // max(1, len(self._services)))
         return "trace_candidates_service", {
             "service_names": self._services,
             "max_scanned": each,
@@ -138,13 +141,15 @@ class CandidateScan:
 
     def _adapt(self, elapsed_s: float, *, is_whole_slice: bool) -> None:
         """Choose the next step's size by what this one cost."""
+        slice_s, scanned = self.pace
         if elapsed_s > _SLOW_S:
-            self._slice_s = max(_MIN_SLICE_S, self._slice_s / 4)
-            self._scanned = max(_FIRST_SCANNED, self._scanned // 2)
+            slice_s = max(_MIN_SLICE_S, slice_s / 4)
+            scanned = max(_FIRST_SCANNED, scanned // 2)
         elif elapsed_s < _FAST_S:
-            self._scanned = min(_MAX_SCANNED, self._scanned * 4)
+            scanned = min(_MAX_SCANNED, scanned * 4)
             if is_whole_slice:
-                self._slice_s *= 4
+                slice_s = min(_MAX_SLICE_S, slice_s * 4)
+        self.pace = (slice_s, scanned)
 
 
 def _key(row: tuple[Any, ...]) -> SpanKey:

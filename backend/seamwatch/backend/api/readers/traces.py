@@ -47,7 +47,7 @@ async def search_traces(
     *,
     position: Position | None = None,
     max_spans: int = 10_000,
-    time_budget_s: float = _TIME_BUDGET_S,
+    time_budget_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Page[TraceSummary]:
     """One page of traces, newest start first, each trace on one page only.
@@ -63,12 +63,14 @@ async def search_traces(
         search: Filters; `end` must be the same for all pages of one listing.
         position: Of the page before.
         max_spans: Spans counted of one trace.
-        time_budget_s: After this time no further step is begun.
+        time_budget_s: After this time no further step is begun; None: 0.15.
         clock: Monotonic seconds.
     """
-    deadline = clock() + time_budget_s
+    deadline = clock() + (_TIME_BUDGET_S if time_budget_s is None else time_budget_s)
     reader = _SummaryReader(connection, search, max_spans)
     scan = CandidateScan(connection, search, _frontier(position))
+    if position is not None:
+        scan.pace = (float(position["slice_s"]), int(position["scanned"]))
     held = [found for found, _ in await reader.read(_ids(position, "held"))]
     large = dict.fromkeys(_ids(position, "large"))
     items: list[TraceSummary] = []
@@ -76,7 +78,10 @@ async def search_traces(
         held.sort(key=lambda found: found.order)
         while held and len(items) < search.limit and _is_due(held, scan):
             items.append(held.pop().summary)
-        if len(items) == search.limit or scan.is_exhausted or clock() > deadline:
+        if len(items) == search.limit or scan.is_exhausted:
+            break
+        # At least one step a page, or a slow database would send callers round in a circle.
+        if scan.has_stepped and clock() > deadline:
             break
         visited_from = scan.frontier
         room = search.limit + _SPARE - len(items) - len(held)
@@ -93,7 +98,7 @@ async def search_traces(
                 held.append(found)
     if scan.is_exhausted and not held:
         return Page(items, None)
-    return Page(items, _position(scan.frontier, held, list(large)[-_MAX_LARGE:]))
+    return Page(items, _position(scan, held, list(large)[-_MAX_LARGE:]))
 
 
 def _is_due(held: list[_Found], scan: CandidateScan) -> bool:
@@ -161,11 +166,14 @@ def _newest_match(row: tuple[Any, ...]) -> SpanKey | None:
     return None if row[8] is None else SpanKey(int(row[7]), bytes.fromhex(row[0]), row[8])
 
 
-def _position(frontier: SpanKey, held: list[_Found], large: list[bytes]) -> Position:
+def _position(scan: CandidateScan, held: list[_Found], large: list[bytes]) -> Position:
+    frontier, (slice_s, scanned) = scan.frontier, scan.pace
     return {
         "ns": str(frontier.ns),
         "trace": frontier.trace_id.hex(),
         "span": frontier.span_id.hex(),
+        "slice_s": slice_s,
+        "scanned": scanned,
         "held": base64.b64encode(b"".join(found.trace_id for found in held)).decode(),
         "large": base64.b64encode(b"".join(large)).decode(),
     }
