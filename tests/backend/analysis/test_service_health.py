@@ -66,6 +66,16 @@ def test_silence_is_measured_in_the_services_own_gaps(every_s: int, silent_after
     assert watch.judge([], now_s + silent_after_s + 0.1)[0] == "silent"
 
 
+def test_one_long_pause_does_not_hide_an_end() -> None:
+    watch = ServiceWatch(last_arrival_s=NOON_S)
+    now_s = NOON_S
+    for count in range(1, 21):
+        now_s += 20 if count == 15 else 1
+        watch.observe([_minute(count, 0)], now_s)
+
+    assert watch.silence_after_s == 6.0
+
+
 def test_a_service_that_is_hardly_known_is_silent_after_a_minute() -> None:
     watch = ServiceWatch(last_arrival_s=NOON_S)
 

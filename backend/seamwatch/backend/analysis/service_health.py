@@ -19,7 +19,7 @@ KIND = "service_health"
 FAILING_RATIO = 0.5
 DEGRADED_RATIO = 0.05
 MIN_REQUESTS = 10  # below, one failed request would be a verdict
-SILENT_AFTER_GAPS = 3  # a service is silent after this many of its longest recent gaps ...
+SILENT_AFTER_GAPS = 3  # a service is silent after this many of its usual recent gaps ...
 MIN_SILENCE_S = 6.0
 MAX_SILENCE_S = 90.0  # ... which covers clients that send every 30 s
 FIRST_SILENCE_S = 60.0  # while fewer than five arrivals were seen
@@ -75,7 +75,9 @@ class ServiceWatch:
         """How long without a span means that the service is gone."""
         if len(self.gaps_s) < _ARRIVALS_NEEDED:
             return FIRST_SILENCE_S
-        return min(MAX_SILENCE_S, max(MIN_SILENCE_S, SILENT_AFTER_GAPS * max(self.gaps_s)))
+        # The longest but one in ten: a single pause would otherwise hide an end for half a minute.
+        usual_s = sorted(self.gaps_s)[-1 - len(self.gaps_s) // 10]
+        return min(MAX_SILENCE_S, max(MIN_SILENCE_S, SILENT_AFTER_GAPS * usual_s))
 
     def judge(self, minutes: Iterable[MinuteCount], now_s: float) -> tuple[str, dict[str, object]]:
         """State and evidence now."""
@@ -100,7 +102,7 @@ class ServiceWatch:
 
 
 class ServiceHealth:
-    """The loop `service_health`: one open verdict per service, every two seconds.
+    """The loop `service_health`: one open verdict per service, judged every second.
 
     A killed service that used to send each second is silent after six; its callers' errors show
     with the next fold. A service that stays away keeps the verdict `silent`.
@@ -108,7 +110,7 @@ class ServiceHealth:
 
     name = KIND
 
-    def __init__(self, *, interval_s: float = 2.0, clock: Clock | None = None) -> None:
+    def __init__(self, *, interval_s: float = 1.0, clock: Clock | None = None) -> None:
         self.interval_s = interval_s
         self._clock = clock or SystemClock()
         self._watches: dict[tuple[int, str], ServiceWatch] = {}
