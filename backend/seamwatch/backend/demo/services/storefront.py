@@ -23,6 +23,14 @@ async def clients(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
+class InventoryFailedError(Exception):
+    """The inventory did not say what is left."""
+
+
+class CheckoutFailedError(Exception):
+    """The checkout did not take the order."""
+
+
 app = FastAPI(title="storefront", lifespan=clients)
 
 
@@ -32,7 +40,8 @@ async def product(sku: str, request: Request) -> dict[str, Any]:
     answer = await request.app.state.inventory.get(f"/stock/{sku}")
     if answer.status_code == 404:
         raise HTTPException(404, f"no product {sku}")
-    answer.raise_for_status()
+    if answer.status_code != 200:
+        raise InventoryFailedError(f"inventory answered {answer.status_code}")
     return {"sku": sku, "available": answer.json()["available"]}
 
 
@@ -42,6 +51,7 @@ async def order(cart: dict[str, Any], request: Request) -> dict[str, Any]:
     answer = await request.app.state.checkout.post("/checkouts", json=cart)
     if answer.status_code in (402, 409):
         raise HTTPException(answer.status_code, answer.json()["detail"])
-    answer.raise_for_status()
+    if answer.status_code != 200:
+        raise CheckoutFailedError(f"checkout answered {answer.status_code}")
     placed: dict[str, Any] = answer.json()
     return placed

@@ -11,7 +11,7 @@ import time
 import httpx
 
 DAY_S = 240
-NIGHT_VISITS_PER_S, NOON_VISITS_PER_S = 2.0, 5.0
+NIGHT_VISITS_PER_S, NOON_VISITS_PER_S = 2.5, 6.0
 MOST_VISITORS = 60
 
 
@@ -35,7 +35,7 @@ async def visit_shop(shop: httpx.AsyncClient) -> None:
             sku = f"sku-{random.randint(1, 12)}"
             await shop.get(f"/products/{sku if random.random() < 0.99 else 'sku-99'}")
             await asyncio.sleep(random.uniform(0.1, 0.6))
-        if random.random() < 0.7:
+        if random.random() < 0.75:
             cart = {
                 "sku": sku,
                 "quantity": random.randint(1, 3),
