@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seamwatch.backend.api.types import Dashboard, DashboardSeries, ServiceSeries
-from seamwatch.backend.ui.format import count, visible
+from seamwatch.backend.ui.format import count, rate, visible
 from seamwatch.backend.ui.health import Health, ServiceState
 from seamwatch.backend.ui.svg.sparkline import Sparkline, sparkline
 
@@ -24,6 +24,7 @@ class OverviewRow:
     service_name: str
     state: ServiceState
     request_count: int
+    rate: str
     error_ratio: float
     p50_ms: float | None
     p95_ms: float | None
@@ -58,6 +59,7 @@ def overview_context(
     states: Mapping[str, ServiceState],
     *,
     window_s: int,
+    now: datetime,
     numbers: str,
 ) -> dict[str, Any]:
     """Context of ``overview_live.html``.
@@ -67,26 +69,30 @@ def overview_context(
         last_hour: Charts, a value a minute.
         states: What the analysis holds of each service.
         window_s: Length of the chosen window.
+        now: The server's time.
         numbers: Service whose chart is shown as a table too; empty: none.
     """
     series = {item.service_name: item for item in last_hour.services}
     summaries = {item.service_name: item for item in dashboard.services}
     rows = []
+    longest_s = 0.0
     for name in sorted(summaries.keys() | series.keys()):
         summary = summaries.get(name)
         requests = series[name].request_count if name in series else []
         errors = series[name].error_count if name in series else []
-        spark = sparkline(requests, errors)
+        known_s = _known_s(requests, last_hour.times, window_s=window_s, now=now)
+        longest_s = max(longest_s, known_s)
         rows.append(
             OverviewRow(
                 service_name=name,
                 state=states.get(name, _NOT_JUDGED),
                 request_count=summary.request_count if summary else 0,
+                rate=rate(summary.request_count if summary else 0, known_s),
                 error_ratio=summary.error_ratio if summary else 0.0,
                 p50_ms=summary.p50_ms if summary else None,
                 p95_ms=summary.p95_ms if summary else None,
                 p99_ms=summary.p99_ms if summary else None,
-                spark=spark,
+                spark=sparkline(requests, errors),
                 spark_description=_describe(name, requests, errors),
                 is_open=name == numbers,
             )
@@ -100,13 +106,27 @@ def overview_context(
         "rows": rows,
         "states": _tally(rows),
         "window": dashboard.window,
-        "window_s": window_s,
+        "rate": rate(request_count, longest_s),
         "request_count": request_count,
         "error_ratio": failed / request_count if request_count else 0.0,
         "slowest": max(measured, key=lambda row: row.p99_ms or 0.0, default=None),
         "detail": _detail(opened, last_hour.times) if opened else None,
         "numbers": numbers,
     }
+
+
+def _known_s(
+    requests: Sequence[int], times: Sequence[int], *, window_s: int, now: datetime
+) -> float:
+    """Seconds that a service's rate is taken over: the window, or since its first request if that is later.
+
+    A service that began two minutes ago would otherwise look idle for an hour. Only the last hour is known by
+    the minute: in longer windows a start is not seen.
+    """
+    first = next((at for at, number in zip(times, requests, strict=True) if number), None)
+    if first is None or (times and first == times[0]):
+        return float(window_s)
+    return min(float(window_s), max(60.0, now.timestamp() - first))
 
 
 def _tally(rows: Sequence[OverviewRow]) -> list[tuple[Health, int]]:

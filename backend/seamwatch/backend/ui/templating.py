@@ -66,7 +66,6 @@ class Templates:
             asset=self.assets.url,
             link=_link_here,
             plural=formatting.plural,
-            rate=formatting.rate,
             relative_time=formatting.relative_time,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -200,6 +201,35 @@ def test_trace_of_ten_thousand_spans_is_answered_within_a_second(
     answer = get(TRACE)
 
     assert float(answer.headers["server-timing"].rpartition("=")[2]) < 1000
+
+
+def test_first_rows_of_a_large_trace_transfer_little(get: Get, world: Any, sample: Any) -> None:
+    world.trace = sample.large_trace(10_000)
+
+    answer = get(TRACE, headers={"Accept-Encoding": "gzip"})
+
+    assert answer.headers["content-encoding"] == "gzip"
+    assert int(answer.headers["content-length"]) < 60_000
+
+
+def test_page_with_a_form_token_and_text_of_its_address_is_not_compressed(get: Get) -> None:
+    for path in ("/", "/traces?service=guess", "/errors?service=guess"):
+        answer = get(path, headers={"Accept-Encoding": "gzip"})
+
+        assert "content-encoding" not in answer.headers
+
+
+def test_rate_of_a_service_that_just_began_is_taken_since_its_first_request(
+    get: Get, world: Any
+) -> None:
+    series = world.overview.series.services[0]
+    series.request_count[:] = [0] * 58 + [120, 40]
+    world.overview.dashboard.services[0] = msgspec.structs.replace(
+        world.overview.dashboard.services[0], request_count=160
+    )
+
+    # From 09:29:00 to 09:30:20.25 there were 160.
+    assert re.search(r"shop 1\.99/s", _text(get("/").text))
 
 
 def test_errors_are_grouped_with_their_count_and_an_example(get: Get) -> None:

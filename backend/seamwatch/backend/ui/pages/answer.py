@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ _NAVIGATION = (
     ("Breakers", "/breakers"),
     ("Alerts", "/alerts"),
 )
+
+# The large ones. Never a page that shows what its address says beside the form token: the length of the
+# compressed page would tell an onlooker how much of the token a guess in the address has in common (BREACH).
+_COMPRESSED = frozenset({"trace.html", "trace_rows.html", "overview_live.html"})
 
 
 @cache
@@ -69,6 +74,14 @@ def page_answer(
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if status == 200:
         headers["ETag"] = etag_of(body)
+        if template in _COMPRESSED:
+            headers["Vary"] += ", Accept-Encoding"
+            if "gzip" in call.request.headers.get("accept-encoding", ""):
+                headers["ETag"] = headers["ETag"][:-1] + '-gzip"'
+                headers["Content-Encoding"] = "gzip"
         if call.request.headers.get("if-none-match") == headers["ETag"]:
+            headers.pop("Content-Encoding", None)
             return Response(status_code=304, headers=headers)
+    if "Content-Encoding" in headers:
+        body = gzip.compress(body, compresslevel=3, mtime=0)
     return Response(body, status, headers, "text/html; charset=utf-8")

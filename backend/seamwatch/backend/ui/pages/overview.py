@@ -48,6 +48,7 @@ async def _context(call: Call) -> dict[str, Any]:
         series,
         service_states(verdicts.items),
         window_s=window.duration_s,
+        now=now,
         numbers=call.value(_NUMBERS),
     )
 
