@@ -10,15 +10,27 @@ from __future__ import annotations
 import base64
 import math
 import struct
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from seamwatch.backend.receiver.ingest_protocol import TooLargeError
 from seamwatch.backend.receiver.wire import MalformedError, fields
 
-__all__ = ["AttributeFragments", "ValueLimitError", "text_json", "value_of"]
+__all__ = [
+    "MAX_NESTED_PER_REQUEST",
+    "AttributeFragments",
+    "ValueLimitError",
+    "text_json",
+    "value_of",
+]
+
+MAX_NESTED_PER_REQUEST = 131_072
+"""Values inside arrays and maps, and attributes of events, links, resources and scopes: 100 ms of work."""
 
 _REMEMBERED_BYTES = 160  # longer encodings are mostly unique: stack traces, queries, prompts
 _COUNT_BEYOND_BYTES = (
@@ -33,6 +45,12 @@ class ValueLimitError(MalformedError):
     """A value is nested deeper or wider than the receiver accepts."""
 
 
+class _Budget(threading.local):
+    """What is left of `MAX_NESTED_PER_REQUEST` for the request that this thread decodes."""
+
+    left = MAX_NESTED_PER_REQUEST
+
+
 class AttributeFragments(dict[bytes, bytes]):
     """Wire bytes of a ``KeyValue`` -> ``b'"key":value'``, made on first sight, bounded in two generations.
 
@@ -40,19 +58,38 @@ class AttributeFragments(dict[bytes, bytes]):
 
     Raises on look-up:
         MalformedError: The bytes are no KeyValue, or a text in it is not UTF-8.
+        TooLargeError: The request holds too many values, see `begin_request`.
     """
 
     def __init__(self, capacity: int = 65_536) -> None:
         super().__init__()
         self._capacity = capacity
         self._previous: dict[bytes, bytes] = {}
+        self._budget = _Budget()
+
+    def begin_request(self) -> None:
+        """Give this thread a whole budget of `MAX_NESTED_PER_REQUEST`."""
+        self._budget.left = MAX_NESTED_PER_REQUEST
+
+    def spend(self, count: int) -> None:
+        """Take `count` values from this thread's budget, before they are built.
+
+        Raises:
+            TooLargeError: That many are not left.
+        """
+        self._budget.left -= count
+        if self._budget.left < 0:
+            raise TooLargeError(
+                f"more than {MAX_NESTED_PER_REQUEST} values in arrays, maps, events, links and resources of one "
+                "request; send smaller batches"
+            )
 
     def __missing__(self, wire: bytes) -> bytes:
         fragment = self._previous.get(wire)
         if fragment is None:
             fragment = _short_scalar(wire)
             if fragment is None:
-                fragment = _any_key_value(wire)
+                fragment = self._any_key_value(wire)
         if len(wire) <= _REMEMBERED_BYTES:
             if len(self) >= self._capacity:
                 self._previous = dict(self)
@@ -60,14 +97,34 @@ class AttributeFragments(dict[bytes, bytes]):
             self[wire] = fragment
         return fragment
 
+    def _any_key_value(self, wire: bytes) -> bytes:
+        if len(wire) > _COUNT_BEYOND_BYTES:
+            self.spend(_count_nested(wire))
+        try:
+            attribute = KeyValue.FromString(wire)
+        except DecodeError as error:
+            raise MalformedError(f"an attribute cannot be decoded: {error}") from error
+        try:
+            value = value_of(attribute.value, self.spend)
+            return text_json(attribute.key) + b":" + orjson.dumps(value)
+        except (orjson.JSONEncodeError, RecursionError) as error:
+            raise MalformedError(
+                f"attribute {attribute.key!r} cannot be written as JSON: {error}"
+            ) from error
+
 
 def text_json(text: str) -> bytes:
     """A string as JSON; NUL, which PostgreSQL cannot hold, becomes U+FFFD."""
     return orjson.dumps(text.replace("\0", "\ufffd") if "\0" in text else text)
 
 
-def value_of(value: AnyValue, depth: int = 0) -> Any:
+def value_of(value: AnyValue, spend: Callable[[int], None], depth: int = 0) -> Any:
     """An AnyValue as what `orjson` writes: bytes as ``{"@bytes": base64}``, NaN and infinities as their names.
+
+    Args:
+        value: The message.
+        spend: Told the size of each array and map before it is built; may raise.
+        depth: Levels of values around this one.
 
     Raises:
         ValueLimitError: Nested deeper than 32.
@@ -80,11 +137,15 @@ def value_of(value: AnyValue, depth: int = 0) -> Any:
     if kind == "double_value":
         return _double(value.double_value)
     if kind == "array_value":
-        return [value_of(item, depth + 1) for item in value.array_value.values]
+        values = value.array_value.values
+        spend(len(values))
+        return [value_of(item, spend, depth + 1) for item in values]
     if kind == "kvlist_value":
+        pairs = value.kvlist_value.values
+        spend(len(pairs))
         return {
-            item.key.replace("\0", "\ufffd"): value_of(item.value, depth + 1)
-            for item in value.kvlist_value.values
+            item.key.replace("\0", "\ufffd"): value_of(item.value, spend, depth + 1)
+            for item in pairs
         }
     if kind == "bytes_value":
         return {"@bytes": base64.b64encode(value.bytes_value).decode()}
@@ -137,22 +198,7 @@ def _short_scalar(wire: bytes) -> bytes | None:
         return None  # the general path says what is wrong with it
 
 
-def _any_key_value(wire: bytes) -> bytes:
-    if len(wire) > _COUNT_BEYOND_BYTES:
-        _check_nested(wire)
-    try:
-        attribute = KeyValue.FromString(wire)
-    except DecodeError as error:
-        raise MalformedError(f"an attribute cannot be decoded: {error}") from error
-    try:
-        return text_json(attribute.key) + b":" + orjson.dumps(value_of(attribute.value))
-    except (orjson.JSONEncodeError, RecursionError) as error:
-        raise MalformedError(
-            f"attribute {attribute.key!r} cannot be written as JSON: {error}"
-        ) from error
-
-
-def _check_nested(key_value: bytes) -> None:
+def _count_nested(key_value: bytes) -> int:
     """Count values inside a large attribute on the wire, so that nothing is built from a bomb."""
     left = _MAX_NESTED_VALUES
     # (message, kind): KeyValue holds AnyValue in 2; AnyValue holds ArrayValue in 5, KeyValueList in 6; both items in 1
@@ -175,3 +221,4 @@ def _check_nested(key_value: bytes) -> None:
                 stack.append(
                     (message[start:end], "value" if kind == "array" else "pair", depth + 1)
                 )
+    return _MAX_NESTED_VALUES - left

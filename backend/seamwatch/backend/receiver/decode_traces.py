@@ -33,9 +33,20 @@ from seamwatch.backend.storage.spans import SPAN, SPAN_COLUMNS
 
 __all__ = ["TimeRange", "TraceDecoder"]
 
-_COUNT_BEYOND_BYTES = 393_216  # smaller bodies cannot hold enough empty items to matter
-_COUNT_SPAN_BEYOND_BYTES = 16_384
+_COUNT_BEYOND_BYTES = (
+    393_216  # smaller bodies cannot hold enough empty spans and attributes to matter
+)
+_EVENT_TAG, _LINK_TAG = (
+    b"\x5a",
+    b"\x6a",
+)  # of a span; their number in a body bounds that of events and links
+_UNCOUNTED_TAGS = 16_384  # fewer cannot matter
+_COUNT_SPAN_BEYOND_BYTES = 262_144  # smaller ones parse into 4 MiB at most, for a moment
+_COUNT_PART_BEYOND_BYTES = 16_384
 _MAX_FIELDS_PER_ITEM = 10_000
+_MAX_CROWDED = 8  # spans that hold more fields: each costs 3 ms to find
+_ATTRIBUTES_PER_SPAN = 16  # in the mean over a request of `max_spans`
+_REMEMBERED_BYTES = 512  # longer names and status messages are mostly unique
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 _ERROR = 2
 _FLAGS_MASK = 0x3FF  # bits 0-7 W3C trace flags, 8-9 is-remote; the rest is reserved
@@ -66,9 +77,10 @@ class _Names(dict[bytes, tuple[bytes, int, bytes]]):
         stored = text.replace("\0", "\ufffd").encode()
         crc = zlib.crc32(stored)
         entry = (copy.bytea(stored), crc - 2**32 if crc >= 2**31 else crc, rollup_name(text))
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[name] = entry
+        if len(name) <= _REMEMBERED_BYTES:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[name] = entry
         return entry
 
 
@@ -81,9 +93,10 @@ class _Statuses(dict[bytes, tuple[int, bytes, str]]):
         except DecodeError as error:
             raise MalformedError(f"a span's status cannot be decoded: {error}") from error
         entry = (status.code, copy.text(status.message) if status.message else NULL, status.message)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[wire] = entry
+        if len(wire) <= _REMEMBERED_BYTES:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[wire] = entry
         return entry
 
 
@@ -110,9 +123,14 @@ class TraceDecoder:
 
         Raises:
             MalformedError: The envelope is not OTLP; a bad span inside is only counted in the batch.
-            TooLargeError: More spans than the limit; told before any of them is built.
+            TooLargeError: More spans, or parts of spans, than the limit; told before any of them is built.
         """
-        is_bomb = len(body) > _COUNT_BEYOND_BYTES and self._count(body)
+        self._fragments.begin_request()
+        is_counted = (
+            len(body) > _COUNT_BEYOND_BYTES
+            or body.count(_EVENT_TAG) + body.count(_LINK_TAG) > _UNCOUNTED_TAGS
+        )
+        is_bomb = is_counted and self._count(body)
         aggregates = SpanAggregates()
         batch = Batch(
             kind=SPAN,
@@ -128,26 +146,57 @@ class TraceDecoder:
         return batch
 
     def _count(self, body: bytes) -> bool:
-        """Refuse a body with more items than the limit, on the wire; tell whether one span holds too many fields."""
-        left, is_bomb = self._config.max_spans, False
+        """Refuse a body of more items than the limits, on the wire; tell whether one span holds too many fields.
+
+        Each span is parsed alone and forgotten: its attributes, events and links stay slices and are only counted.
+        """
+        left = self._config.max_spans
+        attributes_left, parts_left = left * _ATTRIBUTES_PER_SPAN, left
+        crowded = 0
         for level_1 in _contents(body, 1):
             for level_2 in _contents(level_1, 2):
                 for number, start, end in fields(level_2):
                     left -= 1
                     if left < 0:
                         break
-                    if number == 2 and end - start > _COUNT_SPAN_BEYOND_BYTES:
-                        is_bomb = is_bomb or _is_crowded(level_2[start:end])
+                    if number != 2 or start < 0:
+                        continue
+                    wire = level_2[start:end]
+                    if end - start > _COUNT_SPAN_BEYOND_BYTES and _is_crowded(wire):
+                        crowded += 1
+                        if crowded > _MAX_CROWDED:
+                            raise TooLargeError(
+                                f"more than {_MAX_CROWDED} spans of more than {_MAX_FIELDS_PER_ITEM} values"
+                            )
+                        continue
+                    try:
+                        span = LazySpan.FromString(wire)
+                    except DecodeError:
+                        continue  # found again, and rejected alone, where the spans are built
+                    attributes_left -= len(span.attributes)
+                    parts_left -= len(span.events) + len(span.links)
+                    if attributes_left < 0 or parts_left < 0:
+                        raise self._too_many_parts()
                 left -= 1
                 if left < 0:
                     break
             left -= 1
             if left < 0:
-                raise TooLargeError(
-                    f"more than {self._config.max_spans} spans in one request; send smaller batches "
-                    "or raise SEAMWATCH_RECEIVER_MAX_SPANS"
-                )
-        return is_bomb
+                raise self._too_many_spans()
+        return crowded > 0
+
+    def _too_many_spans(self) -> TooLargeError:
+        return TooLargeError(
+            f"more than {self._config.max_spans} spans in one request; send smaller batches "
+            "or raise SEAMWATCH_RECEIVER_MAX_SPANS"
+        )
+
+    def _too_many_parts(self) -> TooLargeError:
+        limit = self._config.max_spans
+        return TooLargeError(
+            f"more than {limit * _ATTRIBUTES_PER_SPAN} attributes or {limit} events and links in one request; send "
+            "smaller batches or raise SEAMWATCH_RECEIVER_MAX_SPANS"
+        )
 
     def _groups(
         self, body: bytes, batch: Batch, is_bomb: bool
@@ -156,15 +205,25 @@ class TraceDecoder:
         try:
             request = None if is_bomb else LazyTraces.FromString(body)
         except DecodeError:
+            self._count(body)  # broken spans are found one by one, which takes longest
             request = None
         if request is None:
             yield from self._salvage(body, batch)
             return
+        left = self._config.max_spans
+        if len(request.resource_spans) > left:
+            raise self._too_many_spans()
         for resource_spans in request.resource_spans:
             scopes = resource_spans.scope_spans
+            left -= len(scopes)
+            if left < 0:
+                raise self._too_many_spans()
             count = sum(len(scope_spans.spans) for scope_spans in scopes)
             if not count:
                 continue
+            left -= count
+            if left < 0:
+                raise self._too_many_spans()
             try:
                 resource = self._dictionaries.resource(
                     resource_spans.resource, resource_spans.schema_url
@@ -390,6 +449,7 @@ class TraceDecoder:
 
     def _event(self, wire: bytes) -> bytes:
         event = _parse(LazyEvent, wire, "an event")
+        self._fragments.spend(len(event.attributes))
         return (
             b'{"time_unix_nano":"%d","name":%b,"attributes":{%b},"dropped_attributes_count":%d}'
             % (
@@ -402,6 +462,7 @@ class TraceDecoder:
 
     def _link(self, wire: bytes) -> bytes:
         link = _parse(LazyLink, wire, "a link")
+        self._fragments.spend(len(link.attributes))
         return (
             b'{"trace_id":"%b","span_id":"%b","trace_state":%b,"attributes":{%b},'
             b'"dropped_attributes_count":%d,"flags":%d}'
@@ -426,7 +487,7 @@ def _is_crowded(message: bytes) -> bool:
 
 
 def _parse(kind: Any, wire: bytes, what: str) -> Any:
-    if len(wire) > _COUNT_SPAN_BEYOND_BYTES and _is_crowded(wire):
+    if len(wire) > _COUNT_PART_BEYOND_BYTES and _is_crowded(wire):
         raise MalformedError(f"{what} holds more than {_MAX_FIELDS_PER_ITEM} values")
     try:
         return kind.FromString(wire)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from google.protobuf.message import DecodeError
@@ -20,6 +21,9 @@ __all__ = ["DictionaryMemo", "ResourceEntry", "ScopeEntry"]
 _UNKNOWN_SERVICE = "unknown_service"
 _SERVICE_NAME_LENGTH = 200
 _REMEMBERED = 4_096
+_REMEMBERED_BYTES = (
+    4_096  # a longer one is decoded again each time: the memo stays below some 40 MiB
+)
 _COUNT_BEYOND_BYTES = 16_384
 _MAX_FIELDS = 10_000
 
@@ -57,9 +61,10 @@ class DictionaryMemo:
         entry = self._resources.get((wire, schema_url))
         if entry is None:
             entry = self._read_resource(wire, schema_url)
-            if len(self._resources) >= _REMEMBERED:
-                self._resources.clear()
-            self._resources[(wire, schema_url)] = entry
+            if len(wire) + len(schema_url) <= _REMEMBERED_BYTES:
+                if len(self._resources) >= _REMEMBERED:
+                    self._resources.clear()
+                self._resources[(wire, schema_url)] = entry
         return entry
 
     def scope(self, wire: bytes, schema_url: bytes) -> ScopeEntry:
@@ -71,9 +76,10 @@ class DictionaryMemo:
         entry = self._scopes.get((wire, schema_url))
         if entry is None:
             entry = self._read_scope(wire, schema_url)
-            if len(self._scopes) >= _REMEMBERED:
-                self._scopes.clear()
-            self._scopes[(wire, schema_url)] = entry
+            if len(wire) + len(schema_url) <= _REMEMBERED_BYTES:
+                if len(self._scopes) >= _REMEMBERED:
+                    self._scopes.clear()
+                self._scopes[(wire, schema_url)] = entry
         return entry
 
     def _read_resource(self, wire: bytes, schema_url: bytes) -> ResourceEntry:
@@ -106,9 +112,10 @@ class DictionaryMemo:
         row_id = _digest(attributes, dropped, url, name, version)
         return ScopeEntry(DictionaryRow(row_id, name, version, attributes, dropped, url or None))
 
-    def _attributes(self, attributes: object) -> tuple[str, dict[str, object]]:
+    def _attributes(self, attributes: Any) -> tuple[str, dict[str, object]]:
         """Canonical JSON text (sorted keys, the last of equal ones) and the parsed values."""
-        fragments = (self._fragments[item.SerializeToString()] for item in attributes)  # type: ignore[attr-defined]
+        self._fragments.spend(len(attributes))
+        fragments = (self._fragments[item.SerializeToString()] for item in attributes)
         plain: dict[str, object] = orjson.loads(b"{" + b",".join(fragments) + b"}")
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS).decode(), plain
 
