@@ -265,6 +265,7 @@ class World:
         for module, name, answer in (
             (overview, "read_dashboard", lambda: self.overview.dashboard),
             (overview, "read_series", lambda: self.overview.series),
+            (overview, "read_errors", lambda: Page(self.groups, None)),
             (overview, "read_verdicts", lambda: Page(self.overview.verdicts, None)),
             (trace, "read_trace", lambda: self.trace),
             (traces, "read_services", lambda: Page(self.overview.services, None)),

@@ -111,15 +111,17 @@ def relative_time(then: datetime | None, now: datetime) -> str:
     distance = abs(seconds)
     if distance < 1:
         return "just now"
-    for limit, size, unit in (
-        (60, 1, "s"),
-        (3600, 60, "min"),
-        (86_400, 3600, "h"),
-        (float("inf"), 86_400, "d"),
-    ):
-        if distance < limit:
-            text = f"{int(distance // size)}{_NARROW}{unit}"
-            break
+    size, unit = next(
+        (size, unit)
+        for limit, size, unit in (
+            (60, 1, "s"),
+            (3600, 60, "min"),
+            (86_400, 3600, "h"),
+            (float("inf"), 86_400, "d"),
+        )
+        if distance < limit
+    )
+    text = f"{int(distance // size)}{_NARROW}{unit}"
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 

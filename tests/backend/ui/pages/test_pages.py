@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 import pytest
 
+from seamwatch.backend.analysis import service_health
 from seamwatch.backend.ui import page_modules
 
 TRACE = "/traces/4bf92f3577b34da6a3ce929d0e0e4736"
@@ -64,6 +65,23 @@ def test_overview_shows_rate_errors_durations_and_state_of_each_service(get: Get
         r"failing since 09:16 payment 23\.1/s .*?16\.9.% 6\.33.ms 20\.9.ms 45\.6.ms", text
     )
     assert text.index("payment") < text.index("inventory") < text.index("mailer")
+
+
+def test_overview_names_the_latest_errors_with_a_trace_of_each(get: Get) -> None:
+    html = get("/").text
+
+    assert re.search(
+        r"httpx\.ReadTimeout timed out after 250 ms payment , 412.. last 09:30:10", _text(html)
+    )
+    assert f'href="{TRACE}"' in html
+
+
+def test_legend_names_the_limits_that_the_analysis_uses(get: Get) -> None:
+    text = _text(get("/").text)
+
+    assert (service_health.DEGRADED_RATIO, service_health.FAILING_RATIO) == (0.05, 0.5)
+    assert "5 % or more failed, of at least ten" in text
+    assert "half of them or more failed" in text
 
 
 def test_overview_fragment_is_answered_304_while_nothing_changed(get: Get, world: Any) -> None:

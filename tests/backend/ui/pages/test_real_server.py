@@ -144,6 +144,27 @@ def test_failed_spans_are_grouped_on_the_errors_page(
     assert page.locator("[data-label=Count] .figure").inner_text() == "3"
 
 
+def test_trace_of_ten_thousand_spans_opens_within_a_second(
+    backend: BackendProcess, signed_in: Callable[[str], Any]
+) -> None:
+    request = simple_request(count=10_000, start_ns=time.time_ns(), service="large", seed=16)
+    spans = request.resource_spans[0].scope_spans[0].spans
+    for span in spans[1:]:
+        span.trace_id, span.parent_span_id = spans[0].trace_id, spans[0].span_id
+    send(backend, request)
+    page = signed_in("/")
+    path = f"/traces/{spans[0].trace_id.hex()}"
+
+    took_ms = []
+    for _ in range(3):
+        with page.expect_response(lambda answer: answer.url.endswith(path)) as answer:
+            page.goto(f"http://127.0.0.1:{backend.admin_port}{path}")
+        took_ms.append(float(answer.value.headers["server-timing"].rpartition("=")[2]))
+
+    assert min(took_ms) < 1000
+    assert page.locator("a.row").count() >= 500
+
+
 def _total(page: Any) -> int:
     page.wait_for_timeout(50)
     cells = page.locator("#numbers tbody td:nth-child(2)").all_inner_texts()
