@@ -144,7 +144,7 @@ def ask(client: httpx.Client, path: str, repeat: int) -> dict[str, float]:
 def ask_not_modified(client: httpx.Client, repeat: int) -> float:
     """Median of a 304 on a dashboard that another viewer just had, in milliseconds."""
     path = "/api/apm/dashboard?window=1h"
-    took = []
+    took: list[float] = []
     while len(took) < repeat:
         etag = client.get(path).headers["ETag"]
         begin = time.perf_counter()

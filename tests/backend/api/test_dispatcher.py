@@ -13,6 +13,7 @@ from starlette.responses import Response
 from seamwatch.backend.api import AdminConfig, Call, Route, RouteKind, api_modules
 from seamwatch.backend.auth.csrf import csrf_token
 from seamwatch.backend.auth.roles import Role
+from seamwatch.backend.storage.tenants import TenantError
 
 _TRACE = "/api/apm/traces/" + "ab" * 16
 _PATHS = {"/api/apm/traces/{trace_id}": _TRACE}
@@ -143,6 +144,16 @@ def test_unknown_tenant_answers_an_admin_404(api: Any) -> None:
     assert (answer.status_code, answer.json()["parameter"]) == (404, "tenant")
 
 
+def test_directory_that_raises_for_an_unknown_tenant_gives_404_too(api: Any) -> None:
+    class RaisingTenants:
+        async def find_tenant(self, name: str) -> int | None:
+            raise TenantError(f"tenant {name}: not found")
+
+    api = api.with_services(tenants=RaisingTenants())
+
+    assert api.get("/api/apm/services?tenant=nobodys", role="admin").status_code == 404
+
+
 def test_server_timing_holds_the_database_time(api: Any) -> None:
     async def wait(call: Call) -> Response:
         async with call.transaction() as connection:
@@ -188,6 +199,17 @@ def test_fault_of_ours_answers_500_without_its_text(
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert "secret of the server" in caplog.text
+
+
+def test_every_answer_is_counted_by_its_status(api: Any) -> None:
+    for path in ("/healthz", "/api/apm/verdicts", "/nothing"):
+        api.get(path)
+
+    rendered = api.services.metrics.render()
+
+    assert 'seamwatch_api_requests_total{status="200"} 2' in rendered
+    assert 'seamwatch_api_requests_total{status="404"} 1' in rendered
+    assert "seamwatch_api_request_seconds_count 3" in rendered
 
 
 def test_caller_that_goes_away_cancels_his_statement(api: Any, store: Any) -> None:

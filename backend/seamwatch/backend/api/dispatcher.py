@@ -31,6 +31,7 @@ from seamwatch.backend.auth.csrf import check_csrf
 from seamwatch.backend.auth.errors import ForbiddenError, UnauthenticatedError
 from seamwatch.backend.auth.peer import is_loopback
 from seamwatch.backend.auth.roles import Role
+from seamwatch.backend.storage.tenants import TenantError
 
 __all__ = ["SIGN_IN_PATH", "Dispatcher", "ProblemPage"]
 
@@ -65,6 +66,12 @@ class Dispatcher:
         self._problem_page = problem_page
         self._limiter = RateLimiter(
             requests_per_s=services.config.requests_per_s, burst=services.config.request_burst
+        )
+        self._requests = services.metrics.counter(
+            "seamwatch_api_requests", "requests of the admin listener answered", labels=("status",)
+        )
+        self._seconds = services.metrics.histogram(
+            "seamwatch_api_request_seconds", "time until an answer of the admin listener was ready"
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,8 +111,12 @@ class Dispatcher:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         database_ms = sum(call.database_s for call in calls) * 1000
-        total_ms = (time.perf_counter() - started) * 1000
-        response.headers["Server-Timing"] = f"db;dur={database_ms:.1f}, total;dur={total_ms:.1f}"
+        total_s = time.perf_counter() - started
+        response.headers["Server-Timing"] = (
+            f"db;dur={database_ms:.1f}, total;dur={total_s * 1000:.1f}"
+        )
+        self._requests.with_labels(status=str(response.status_code)).add()
+        self._seconds.record(total_s)
         return response
 
     def _find_route(self, request: Request) -> Route:
@@ -204,7 +215,10 @@ class Dispatcher:
             return access.tenant_id, access.tenant_name
         if not access.has_any(Role.ADMIN):
             raise ForbiddenError("tenant: only a token with the role admin reads another tenant")
-        tenant_id = await self._services.tenants.find_tenant(parsed.tenant)
+        try:
+            tenant_id = await self._services.tenants.find_tenant(parsed.tenant)
+        except TenantError:  # the directory's own word for None
+            tenant_id = None
         if tenant_id is None:
             raise ProblemError(
                 404,

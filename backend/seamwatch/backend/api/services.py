@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from seamwatch.backend.api.config import AdminConfig
 from seamwatch.backend.api.cursor import CursorSigner
 from seamwatch.backend.api.dashboard_cache import DashboardCache
+from seamwatch.backend.telemetry.metrics import MetricRegistry
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -64,6 +65,7 @@ class Services:
         cursors: Signs cursors with the key of this state.
         readiness: What has to hold before traffic is sent here, by name, and whether it does.
         render_metrics: Content type and body of ``/metrics``.
+        metrics: Where requests are counted.
         is_tls: Whether the listener speaks TLS.
         dashboards: The last dashboards, kept for a moment.
         extras: Objects of later parts by their type's name; pages keep their own here.
@@ -77,6 +79,7 @@ class Services:
     cursors: CursorSigner
     readiness: Callable[[], Awaitable[dict[str, bool]]] = _ready
     render_metrics: Callable[[], tuple[str, bytes]] = lambda: ("text/plain", b"")
+    metrics: MetricRegistry = field(default_factory=MetricRegistry)
     is_tls: bool = False
     dashboards: DashboardCache = field(default_factory=DashboardCache)
     extras: dict[str, Any] = field(default_factory=dict)

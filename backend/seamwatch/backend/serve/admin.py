@@ -58,6 +58,7 @@ class AdminListener:
             cursors=CursorSigner(_key(self._config.postgres.state_dir)),
             readiness=self._readiness,
             render_metrics=lambda: (CONTENT_TYPE, self._metrics.render().encode()),
+            metrics=self._metrics,
             extras={SessionStore.__name__: self._sessions},
         )
         app = create_app(

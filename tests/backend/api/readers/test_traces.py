@@ -292,6 +292,27 @@ def test_trace_longer_than_the_count_limit_is_listed_once(
     assert len(found) == len(set(found)) == 21
 
 
+def test_traces_that_all_overlap_fill_every_page_and_come_once(
+    api: Any, store: Any, span_row: Any
+) -> None:
+    api = api.with_services(config=AdminConfig(request_burst=10_000))
+    at = store.now - timedelta(minutes=1)
+    for n in range(1, 201):
+        moment = at + timedelta(microseconds=n)
+        store.add(
+            span_row(trace=n, id=1, at=moment, duration_ns=2_000_000_000),
+            span_row(trace=n, id=2, parent=1, at=moment + timedelta(seconds=1)),
+        )
+
+    pages = list(api.pages("/api/apm/traces", {"limit": 20}))
+
+    assert [len(page) for page in pages if page] == [20] * 10
+    assert len({item["trace_id"] for page in pages for item in page}) == 200
+    for page in pages:
+        starts = [item["start_time"] for item in page]
+        assert starts == sorted(starts, reverse=True)
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -23,6 +23,7 @@ _TIME_BUDGET_S = 0.15
 _MAX_HELD = 64
 _MAX_LARGE = 64
 _SPARE = 8
+_MIN_ROOM = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ async def search_traces(
 
     Matching spans are read downwards by their start. A trace is held back until no trace that
     starts later can come, which the spans' frontier tells, so the list is ordered by the start of
-    traces although no index is. Only a trace that is still held when 64 others are is shown out of
-    order. When the time budget is spent the page ends where it is, possibly empty, and its position
+    traces although no index is. Where more than 64 traces overlap, the newest of those held is shown
+    without waiting: the order is then exact within a page only. When the time budget is spent the page ends where it is, possibly empty, and its position
     goes on from there.
 
     Args:
@@ -85,7 +86,7 @@ async def search_traces(
             break
         visited_from = scan.frontier
         room = search.limit + _SPARE - len(items) - len(held)
-        wanted = _first_distinct(await scan.step(), max(room, 1), scan)
+        wanted = _first_distinct(await scan.step(), max(room, _MIN_ROOM), scan)
         for found, newest_match in await reader.read(wanted):
             if found.summary.span_count >= max_spans:
                 # Its newest match may be among the spans that were not read: remembered by name.
@@ -96,6 +97,7 @@ async def search_traces(
                 is_new = newest_match is not None and newest_match < visited_from
             if is_new:
                 held.append(found)
+    items.sort(key=lambda item: (item.start_time, item.trace_id), reverse=True)
     if scan.is_exhausted and not held:
         return Page(items, None)
     return Page(items, _position(scan, held, list(large)[-_MAX_LARGE:]))
