@@ -75,20 +75,21 @@ def has_display() -> bool:
 
 
 def _announce(running: RunningDemo) -> None:
-    payments = running.pids["payments"]
     print(
         f"""
-  Sign in, once within 10 minutes:
-    {running.sign_in_link}
-
-  Pages         {running.url}   (later: sign in with the token in {running.admin_token_file})
-  Your own spans  OTLP/HTTP {running.otlp_http}, OTLP/gRPC {running.otlp_grpc}
+  Sign in         once, within 10 minutes:
+                  {running.sign_in_link}
+  Pages           {running.url}
+                  later sign in with the token in {running.admin_token_file}
+  Your own spans  OTLP/HTTP to {running.otlp_http}, OTLP/gRPC to {running.otlp_grpc}
 
   What to look at
-    Overview    five services, live; visitors come in waves of four minutes
-    Traces      an order passes storefront, checkout, inventory, payments and notifier
-    In a while  inventory slows down after 40 s, payments fail after 100 s, again every few minutes
-    kill {payments:<7}  ends payments; within 10 s the Overview shows it, and checkout failing
+    Overview      five services, live; visitors come in waves of four minutes
+    Traces        an order passes storefront, checkout, inventory, payments and notifier
+    In a while    inventory slows down after 40 s, payments fail after 100 s, both again every few minutes
+
+  Break something: kill {running.pids["payments"]}
+                  ends payments; within 10 s the Overview shows it silent, and errors of checkout
 
   Ctrl-C stops all.
 """,
