@@ -165,7 +165,7 @@ def _roles(conninfo: str) -> Finding:
         return Finding(
             "roles",
             True,
-            "seamwatch_writer has no BYPASSRLS: rows go through temporary tables (slower)",
+            "seamwatch_writer has no BYPASSRLS: mode staging, rows go through temporary tables (slower)",
         )
     return Finding("roles", True, "all there; the writer copies straight into the partitions")
 

@@ -249,7 +249,7 @@ class Server:
         if writer_bypasses_rls(self.conninfo):
             return WriterMode.COPY
         self._progress(
-            "the role seamwatch_writer has no BYPASSRLS: rows go through temporary tables (slower)"
+            "seamwatch_writer has no BYPASSRLS: mode staging, rows go through temporary tables (slower)"
         )
         return WriterMode.STAGING
 

@@ -1,6 +1,7 @@
 -- The database roles of Seamwatch. Safe to run again; `seamwatch migrate --print-roles` prints it for a
 -- database administrator. Run it in Seamwatch's database, by a superuser or a login with CREATEROLE that owns
--- the database; where another login than this one runs Seamwatch, put its name for CURRENT_USER.
+-- the database. Where another login than this one runs Seamwatch, name it before:
+--   SET seamwatch.login = 'its_name';
 --
 --   seamwatch_owner     owns every object; migrations and partition maintenance act as it
 --   seamwatch_writer    inserts what the receivers decode; BYPASSRLS, because COPY FROM is refused under row
@@ -13,6 +14,7 @@
 DO $roles$
 DECLARE
     role_name text;
+    login regrole := quote_ident(coalesce(nullif(current_setting('seamwatch.login', true), ''), current_user))::regrole;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['seamwatch_owner', 'seamwatch_writer', 'seamwatch_app',
                                      'seamwatch_analysis', 'seamwatch_auth', 'seamwatch_reader']
@@ -26,9 +28,9 @@ BEGIN
         END IF;
         -- A membership through inheritance alone would not allow SET ROLE on PostgreSQL 16 and later.
         IF NOT EXISTS (SELECT FROM pg_auth_members m
-                        WHERE m.roleid = role_name::regrole AND m.member = current_user::regrole
+                        WHERE m.roleid = role_name::regrole AND m.member = login
                           AND coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)) THEN
-            EXECUTE format('GRANT %I TO CURRENT_USER', role_name);
+            EXECUTE format('GRANT %I TO %s', role_name, login);
         END IF;
     END LOOP;
 
