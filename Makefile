@@ -3,7 +3,7 @@
 # make test PYTEST_ARGS='-x -k partition'   passes arguments on
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test lint types bench soak assets clean
+.PHONY: help demo test lint types bench soak clean
 
 PY = .venv/bin/python
 PYTEST_ARGS ?=
@@ -17,17 +17,14 @@ help:
 	@echo 'make types   mypy --strict and pyright'
 	@echo 'make bench   the measured budgets, see benchmarks/README.md'
 	@echo 'make soak    the same for ten minutes'
-	@echo 'make assets  fetch htmx and uPlot for the pages'
 	@echo 'make clean   remove what these commands made'
 
 demo:
 	@sh scripts/environment.sh demo
-	@$(PY) scripts/build_assets.py
 	@exec .venv/bin/seamwatch demo --state-dir .demo --auto-ports $(DEMO_ARGS)
 
 test:
 	@sh scripts/environment.sh test
-	@$(PY) scripts/build_assets.py
 	@exec $(PY) -m pytest $(PYTEST_ARGS)
 
 lint:
@@ -48,11 +45,6 @@ soak:
 	@sh scripts/environment.sh test
 	@exec $(PY) -m benchmarks --seconds 600 $(BENCH_ARGS)
 
-assets:
-	@sh scripts/environment.sh demo
-	@$(PY) scripts/build_assets.py
-
 clean:
 	rm -rf .venv .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
-	rm -rf backend/seamwatch/backend/ui/static/vendor
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -62,9 +62,8 @@ make_venv() {
 install() {
     mkdir -p .cache
     say "Installing $1 (minutes the first time, then nothing; log: .cache/install.log)"
-    # The pages' scripts are fetched by a step of their own, which says what it does.
     {
-        SEAMWATCH_BUILD_ASSETS=0 .venv/bin/python -m pip install --disable-pip-version-check \
+        .venv/bin/python -m pip install --disable-pip-version-check \
             --no-input --prefer-binary --progress-bar off --editable "$1" 2>&1 ||
             echo "installation failed"
     } | tee .cache/install.log | sed -n -e 's/^ *Collecting \([^ ;]*\).*/  \1/p' \

@@ -19,7 +19,7 @@ DOCUMENT = ROOT / "docs" / "settings.md"
 SOURCE_ROOTS = ("instrumentation", "processors", "exporters", "backend")
 _ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (?:`([^`]*)`|(unset))[^|]*\| (.+) \|$", re.MULTILINE)
 # Read outside a settings class; the section "Not settings of a component" of the document.
-_BESIDE = {"SEAMWATCH_BUILD_ASSETS", "SEAMWATCH_TEST_DATABASE_URL"}
+_BESIDE = {"SEAMWATCH_TEST_DATABASE_URL"}
 
 
 def settings_classes() -> Iterator[type[Any]]:
