@@ -132,6 +132,8 @@ def value_of(value: AnyValue, spend: Callable[[int], None], depth: int = 0) -> A
     if depth > _MAX_DEPTH:
         raise ValueLimitError(f"an attribute value is nested deeper than {_MAX_DEPTH}")
     kind = value.WhichOneof("value")
+    if kind is None:
+        return None
     if kind == "string_value":
         return value.string_value.replace("\0", "\ufffd")
     if kind == "double_value":
@@ -149,9 +151,7 @@ def value_of(value: AnyValue, spend: Callable[[int], None], depth: int = 0) -> A
         }
     if kind == "bytes_value":
         return {"@bytes": base64.b64encode(value.bytes_value).decode()}
-    if kind in ("int_value", "bool_value"):
-        return getattr(value, kind)
-    return None
+    return getattr(value, kind) if kind in ("int_value", "bool_value") else None
 
 
 def _double(number: float) -> float | str:

@@ -45,6 +45,7 @@ _COUNT_SPAN_BEYOND_BYTES = 262_144  # smaller ones parse into 4 MiB at most, for
 _COUNT_PART_BEYOND_BYTES = 16_384
 _MAX_FIELDS_PER_ITEM = 10_000
 _MAX_CROWDED = 8  # spans that hold more fields: each costs 3 ms to find
+_SHORTEST_VALID = 28  # both ids: a shorter span is rejected for them before its parts are looked at
 _ATTRIBUTES_PER_SPAN = 16  # in the mean over a request of `max_spans`
 _REMEMBERED_BYTES = 512  # longer names and status messages are mostly unique
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
@@ -159,7 +160,7 @@ class TraceDecoder:
                     left -= 1
                     if left < 0:
                         break
-                    if number != 2 or start < 0:
+                    if number != 2 or end - start < _SHORTEST_VALID:
                         continue
                     wire = level_2[start:end]
                     if end - start > _COUNT_SPAN_BEYOND_BYTES and _is_crowded(wire):
@@ -326,13 +327,13 @@ class TraceDecoder:
                 if len(trace_id) != 16 or trace_id == _NO_TRACE:
                     batch.reject(
                         "invalid_trace_id",
-                        f"trace_id must be 16 bytes, not all zero; got {trace_id.hex()!r}",
+                        f"trace_id must be 16 bytes, not all zero; got {_shown(trace_id)}",
                     )
                     continue
                 if len(span_id) != 8 or span_id == _NO_SPAN:
                     batch.reject(
                         "invalid_span_id",
-                        f"span_id must be 8 bytes, not all zero; got {span_id.hex()!r}",
+                        f"span_id must be 8 bytes, not all zero; got {_shown(span_id)}",
                     )
                     continue
                 start = span.start_time_unix_nano
@@ -361,7 +362,7 @@ class TraceDecoder:
                     if len(parent) != 8:
                         batch.reject(
                             "invalid_parent_span_id",
-                            f"parent_span_id must be 8 bytes; got {parent.hex()!r}",
+                            f"parent_span_id must be 8 bytes; got {_shown(parent)}",
                         )
                         continue
                     is_entry = kind in ENTRY_KINDS
@@ -493,6 +494,11 @@ def _parse(kind: Any, wire: bytes, what: str) -> Any:
         return kind.FromString(wire)
     except DecodeError as error:
         raise MalformedError(f"{what} cannot be decoded: {error}") from error
+
+
+def _shown(found: bytes) -> str:
+    """An id of any length, short enough for a message."""
+    return repr(found.hex()) if len(found) <= 32 else f"{len(found)} bytes"
 
 
 def _utf8(value: bytes, what: str) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from seamwatch.backend.receiver.any_value import AttributeFragments
+from seamwatch.backend.receiver.lazy_schema import LazyResource, LazyScope
 from seamwatch.backend.receiver.wire import MalformedError, count_fields
 from seamwatch.backend.storage import copy_format as copy
 from seamwatch.backend.storage.row_kind import DictionaryRow
@@ -85,8 +84,8 @@ class DictionaryMemo:
     def _read_resource(self, wire: bytes, schema_url: bytes) -> ResourceEntry:
         _check_size(wire, "a resource")
         try:
-            resource = Resource.FromString(wire)
-            url = schema_url.decode()
+            resource = LazyResource.FromString(wire)
+            url = schema_url.decode().replace("\0", "\ufffd")
         except (DecodeError, UnicodeDecodeError) as error:
             raise MalformedError(f"a resource cannot be decoded: {error}") from error
         attributes, plain = self._attributes(resource.attributes)
@@ -102,20 +101,22 @@ class DictionaryMemo:
     def _read_scope(self, wire: bytes, schema_url: bytes) -> ScopeEntry:
         _check_size(wire, "a scope")
         try:
-            scope = InstrumentationScope.FromString(wire)
-            url = schema_url.decode()
+            scope = LazyScope.FromString(wire)
+            url = schema_url.decode().replace("\0", "\ufffd")
+            name, version = (
+                text.decode().replace("\0", "\ufffd") for text in (scope.name, scope.version)
+            )
         except (DecodeError, UnicodeDecodeError) as error:
             raise MalformedError(f"a scope cannot be decoded: {error}") from error
         attributes, _ = self._attributes(scope.attributes)
-        name, version = (text.replace("\0", "\ufffd") for text in (scope.name, scope.version))
         dropped = scope.dropped_attributes_count
         row_id = _digest(attributes, dropped, url, name, version)
         return ScopeEntry(DictionaryRow(row_id, name, version, attributes, dropped, url or None))
 
-    def _attributes(self, attributes: Any) -> tuple[str, dict[str, object]]:
+    def _attributes(self, attributes: Sequence[bytes]) -> tuple[str, dict[str, object]]:
         """Canonical JSON text (sorted keys, the last of equal ones) and the parsed values."""
         self._fragments.spend(len(attributes))
-        fragments = (self._fragments[item.SerializeToString()] for item in attributes)
+        fragments = map(self._fragments.__getitem__, attributes)
         plain: dict[str, object] = orjson.loads(b"{" + b",".join(fragments) + b"}")
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS).decode(), plain
 

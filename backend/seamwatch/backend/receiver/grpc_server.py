@@ -29,6 +29,8 @@ __all__ = ["GrpcReceiver"]
 _LOG = logging.getLogger(__name__)
 _THREADS = 64  # calls that wait for their commit hold one each; more wait in grpcio, unread
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_MAX_MESSAGE_CHARS = 4096  # point 4: an answer stays far below 4 MiB
+_MAX_TRAILER_CHARS = 1000  # it goes out three times, and senders refuse more than 8 KiB of metadata
 _FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
@@ -163,6 +165,7 @@ class GrpcReceiver:
                 if isinstance(error, RejectedError | UnavailableError)
                 else "internal fault, try again"
             )
+            message = _fit_for_trailers(message)
             context.set_trailing_metadata(grpc_details(codes.grpc, message, delay_s=delay_s))
             context.abort(code, message)
             raise AssertionError("abort always raises") from error
@@ -193,5 +196,14 @@ class GrpcReceiver:
             return b""
         response = ExportTraceServiceResponse()
         response.partial_success.rejected_spans = outcome.rejected
-        response.partial_success.error_message = outcome.message
+        response.partial_success.error_message = outcome.message[:_MAX_MESSAGE_CHARS]
         return bytes(response.SerializeToString())
+
+
+def _fit_for_trailers(message: str) -> str:
+    """A message of one byte a character, short enough for the metadata of an answer."""
+    return (
+        message[:_MAX_TRAILER_CHARS]
+        .encode("ascii", "backslashreplace")
+        .decode()[:_MAX_TRAILER_CHARS]
+    )

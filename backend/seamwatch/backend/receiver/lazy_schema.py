@@ -3,7 +3,7 @@
 Parsing a batch with the official classes builds a message per attribute, which costs more than everything else
 together. Here the repeated message fields are declared ``repeated bytes`` (the wire format is the same), so that
 protobuf only slices them; names stay bytes too, so that one bad UTF-8 name does not refuse its whole batch.
-Field numbers: opentelemetry/proto/trace/v1/trace.proto of OTLP 1.11.
+Field numbers: opentelemetry/proto/{trace,resource,common}/v1/*.proto of OTLP 1.11.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-__all__ = ["LazyEvent", "LazyLink", "LazyScopeSpans", "LazySpan", "LazyTraces"]
+__all__ = ["LazyEvent", "LazyLink", "LazyResource", "LazyScope", "LazySpan", "LazyTraces"]
 
 _PACKAGE = "seamwatch.lazy"
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -52,6 +52,16 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
         ("attributes", 4, _BYTES, True),
         ("dropped_attributes_count", 5, _UINT32, False),
         ("flags", 6, _FIXED32, False),
+    ),
+    "Resource": (
+        ("attributes", 1, _BYTES, True),
+        ("dropped_attributes_count", 2, _UINT32, False),
+    ),
+    "Scope": (
+        ("name", 1, _BYTES, False),
+        ("version", 2, _BYTES, False),
+        ("attributes", 3, _BYTES, True),
+        ("dropped_attributes_count", 4, _UINT32, False),
     ),
     "ScopeSpans": (
         ("scope", 1, _BYTES, False),
@@ -96,7 +106,8 @@ def _build() -> dict[str, Any]:
 
 _CLASSES = _build()
 LazyTraces: Any = _CLASSES["Traces"]
-LazyScopeSpans: Any = _CLASSES["ScopeSpans"]
+LazyResource: Any = _CLASSES["Resource"]
+LazyScope: Any = _CLASSES["Scope"]
 LazySpan: Any = _CLASSES["Span"]
 LazyEvent: Any = _CLASSES["Event"]
 LazyLink: Any = _CLASSES["Link"]

@@ -16,6 +16,7 @@ _LENGTH_DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
 _END_GROUP = 4
 _START_GROUP = 3
+_MAX_GROUPS = 100  # protobuf's own parsers go no deeper
 
 
 class MalformedError(RejectedError):
@@ -85,6 +86,9 @@ def fields(buffer: bytes) -> Iterator[tuple[int, int, int]]:
             if position > size:
                 raise MalformedError(f"malformed protobuf: cut off at offset {size}")
             yield tag >> 3, -1, -1
+        elif wire_type == _START_GROUP:
+            position = _skip_group(buffer, position, tag >> 3)
+            yield tag >> 3, -1, -1
         else:
             raise MalformedError(f"malformed protobuf: wire type {wire_type} at offset {position}")
 
@@ -97,3 +101,30 @@ def count_fields(buffer: bytes, limit: int) -> int:
         if count > limit:
             break
     return count
+
+
+def _skip_group(buffer: bytes, position: int, number: int) -> int:
+    """The position behind a group, an old form of nesting that OTLP does not use but an unknown field may have."""
+    opened = [number]
+    while opened:
+        tag, position = read_varint(buffer, position)
+        wire_type = tag & 7
+        if wire_type == _END_GROUP:
+            if tag >> 3 != opened.pop():
+                raise MalformedError(f"malformed protobuf: another group ends at offset {position}")
+        elif wire_type == _START_GROUP:
+            opened.append(tag >> 3)
+            if len(opened) > _MAX_GROUPS:
+                raise MalformedError(f"malformed protobuf: groups nested deeper than {_MAX_GROUPS}")
+        elif wire_type == 0:
+            _, position = read_varint(buffer, position)
+        elif wire_type == _LENGTH_DELIMITED:
+            length, position = read_varint(buffer, position)
+            position += length
+        elif wire_type in _FIXED:
+            position += _FIXED[wire_type]
+        else:
+            raise MalformedError(f"malformed protobuf: wire type {wire_type} at offset {position}")
+        if position > len(buffer):
+            raise MalformedError(f"malformed protobuf: cut off at offset {len(buffer)}")
+    return position
