@@ -42,8 +42,7 @@ def service_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("light") / "venv"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    environment = {**os.environ, "SEAMWATCH_BUILD_ASSETS": "0"}
-    subprocess.run([*pip, ROOT, *OWN_PACKAGES], check=True, env=environment)
+    subprocess.run([*pip, ROOT, *OWN_PACKAGES], check=True)
     return folder
 
 
