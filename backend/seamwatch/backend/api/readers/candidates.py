@@ -60,13 +60,31 @@ class CandidateScan:
         # Seconds of a slice and rows of a step; a page takes them over from the one before.
         self.pace = (_FIRST_SLICE_S, _FIRST_SCANNED)
         self.has_stepped = False
+        self._backlog: list[SpanKey] = []
         self._services: list[str] | None = [search.service] if search.service else None
         self.frontier = frontier or SpanKey(to_ns(search.end), b"", b"")
+        self._bottom = self.frontier
 
     @property
     def is_exhausted(self) -> bool:
         """Whether the whole range has been read."""
         return self.frontier.ns <= self._start_ns and not self.frontier.trace_id
+
+    async def take(self, room: int) -> list[bytes]:
+        """The next traces with a matching span, `room` at most; moves the frontier to the last one.
+
+        Asks the database for a step only where the one before is used up.
+        """
+        if not self._backlog:
+            self._backlog = (await self.step())[::-1]
+            self._bottom = self.frontier
+        wanted: dict[bytes, None] = {}
+        while self._backlog and (len(wanted) < room or self._backlog[-1].trace_id in wanted):
+            self.frontier = self._backlog.pop()
+            wanted[self.frontier.trace_id] = None
+        if not self._backlog:
+            self.frontier = self._bottom
+        return list(wanted)
 
     async def step(self) -> list[SpanKey]:
         """Matching spans of one step, newest first; moves the frontier below them."""

@@ -23,7 +23,7 @@ _TIME_BUDGET_S = 0.15
 _MAX_HELD = 64
 _MAX_LARGE = 64
 _SPARE = 8
-_MIN_ROOM = 16
+_MIN_ROOM = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ async def search_traces(
             break
         visited_from = scan.frontier
         room = search.limit + _SPARE - len(items) - len(held)
-        wanted = _first_distinct(await scan.step(), max(room, _MIN_ROOM), scan)
+        wanted = await scan.take(max(room, _MIN_ROOM))
         for found, newest_match in await reader.read(wanted):
             if found.summary.span_count >= max_spans:
                 # Its newest match may be among the spans that were not read: remembered by name.
@@ -106,17 +106,6 @@ async def search_traces(
 def _is_due(held: list[_Found], scan: CandidateScan) -> bool:
     """Whether the newest held trace may be shown: nothing that starts later can still come."""
     return scan.is_exhausted or held[-1].start_ns >= scan.frontier.ns or len(held) > _MAX_HELD
-
-
-def _first_distinct(keys: list[SpanKey], room: int, scan: CandidateScan) -> list[bytes]:
-    """The first `room` traces of `keys`; pulls the frontier back up to what is taken."""
-    wanted: dict[bytes, None] = {}
-    for index, key in enumerate(keys):
-        if len(wanted) == room and key.trace_id not in wanted:
-            scan.frontier = keys[index - 1]
-            break
-        wanted[key.trace_id] = None
-    return list(wanted)
 
 
 class _SummaryReader:
