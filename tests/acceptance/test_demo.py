@@ -202,6 +202,30 @@ def test_kill_9_of_the_demo_ends_its_services_and_its_database(
     wait_for(lambda: living(demo) == [], "nothing is left", 15.0)
 
 
+def test_demo_ends_with_its_backend_and_leaves_nothing(
+    start_demo: Callable[[], DemoProcess],
+) -> None:
+    demo = start_demo()
+
+    os.kill(demo.pids["backend"], signal.SIGKILL)
+
+    assert demo.process.wait(STOP_S) == 1
+    assert "the backend ended with signal 9" in demo.log()
+    assert living(demo) == []
+
+
+def test_ctrl_c_before_it_is_ready_leaves_nothing(tmp_path: Path) -> None:
+    demo = DemoProcess(tmp_path / "a demo")
+    wait_for(lambda: "making a database" in demo.log(), "it has begun")
+
+    began = time.monotonic()
+    code = demo.stop()
+
+    assert time.monotonic() - began <= STOP_S
+    assert code == 0
+    assert demo.mentions() == []
+
+
 def test_a_running_demo_is_replaced_with_what_it_stored(
     start_demo: Callable[[], DemoProcess],
 ) -> None:

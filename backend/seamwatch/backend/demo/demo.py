@@ -173,7 +173,7 @@ class Demo:
             group.stop([TRAFFIC.name, *(s.name for s in SERVICES)], timeout_s=_SERVICES_STOP_S)
             if not group.stop([BACKEND], timeout_s=_BACKEND_STOP_S):
                 self._progress("the backend was killed; it lost nothing it had acknowledged")
-                self._stop_database()
+            self._stop_database()
             group.close()
         self._ownership.release()
 
@@ -222,7 +222,7 @@ class Demo:
         return f"{addresses.admin}{LINK_PATH}?code={link.code}"
 
     def _stop_database(self) -> None:
-        """A killed backend leaves its PostgreSQL running; whoever starts next would take it over."""
+        """A backend that was killed, by us or somebody else, leaves its PostgreSQL running."""
         from seamwatch.backend.postgres import open_postgres
 
         if running_conninfo(self._postgres()) is not None:
