@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from seamwatch.backend.api.app import api_modules, create_app
+from seamwatch.backend.api.credentials import StoredCredentials, StoredTenants
 from seamwatch.backend.api.cursor import CursorSigner
 from seamwatch.backend.api.services import Services
-from seamwatch.backend.auth import Access, Authenticator
+from seamwatch.backend.auth import Authenticator
 from seamwatch.backend.auth.sessions import SessionStore
 from seamwatch.backend.receiver.http_server import HttpServer
 from seamwatch.backend.serve.config import ServerConfig
 from seamwatch.backend.storage.access import TenantDatabase
-from seamwatch.backend.storage.tenants import tenant_by_name
 from seamwatch.backend.telemetry import CONTENT_TYPE, MetricRegistry
 from seamwatch.backend.ui import page_modules, problem_page
 
@@ -53,8 +52,8 @@ class AdminListener:
         services = Services(
             config=self._config.admin,
             database=self._database,
-            credentials=_AdminCredentials(self._authenticator, self._sessions),
-            tenants=_Tenants(self._conninfo),
+            credentials=StoredCredentials(self._authenticator, self._sessions),
+            tenants=StoredTenants(self._conninfo),
             cursors=CursorSigner(_key(self._config.postgres.state_dir)),
             readiness=self._readiness,
             render_metrics=lambda: (CONTENT_TYPE, self._metrics.render().encode()),
@@ -73,41 +72,6 @@ class AdminListener:
 
     async def _readiness(self) -> dict[str, bool]:
         return {"database": self._is_storing()}
-
-
-class _AdminCredentials:
-    """Bearer tokens and browser sessions as the API asks for them."""
-
-    def __init__(self, authenticator: Authenticator, sessions: SessionStore) -> None:
-        self._authenticator = authenticator
-        self._sessions = sessions
-
-    async def by_authorization(
-        self, authorization: Sequence[str], *, peer: str, is_forwarded: bool
-    ) -> Access:
-        cached = self._authenticator.authenticate_cached(
-            authorization, peer=peer, is_forwarded=is_forwarded
-        )
-        if cached is not None:
-            return cached
-        return await asyncio.to_thread(
-            self._authenticator.authenticate, authorization, peer=peer, is_forwarded=is_forwarded
-        )
-
-    async def by_session(self, cookie: str) -> Access | None:
-        session = await self._sessions.find(cookie)
-        return None if session is None else session.access
-
-
-class _Tenants:
-    """Tenants by name, for admins."""
-
-    def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
-
-    async def find_tenant(self, name: str) -> int | None:
-        tenant = await asyncio.to_thread(tenant_by_name, self._conninfo, name)
-        return None if tenant is None else tenant.tenant_id
 
 
 def _key(state_dir: Path) -> bytes:
