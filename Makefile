@@ -16,7 +16,7 @@ help:
 	@echo 'make lint    ruff: rules and format'
 	@echo 'make types   mypy --strict and pyright'
 	@echo 'make bench   the measured budgets, see benchmarks/README.md'
-	@echo 'make soak    the same for ten minutes'
+	@echo 'make soak    the same for ten minutes, and 10,000 steps of the isolation model'
 	@echo 'make clean   remove what these commands made'
 
 demo:
@@ -43,6 +43,7 @@ bench:
 
 soak:
 	@sh scripts/environment.sh test
+	SEAMWATCH_LONG=1 $(PY) -m pytest -q -s tests/acceptance/test_isolation_model.py
 	@exec $(PY) -m benchmarks --seconds 600 $(BENCH_ARGS)
 
 clean:
