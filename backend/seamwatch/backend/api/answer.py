@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
-if TYPE_CHECKING:
-    from seamwatch.backend.api.call import Call
-
-__all__ = ["body_answer", "etag_of", "json_answer"]
+__all__ = ["Asked", "body_answer", "etag_of", "json_answer"]
 
 _encoder = msgspec.json.Encoder()
 
 
-def json_answer(call: Call, answer: Any) -> Response:
+class Asked(Protocol):
+    """What an answer must know of the call it answers."""
+
+    @property
+    def request(self) -> Request:
+        """The request with its conditions."""
+        ...
+
+
+def json_answer(call: Asked, answer: Any) -> Response:
     """200 with `answer` as JSON, or 304 where the caller has exactly this already."""
     body = _encoder.encode(answer)
     return body_answer(call, body, etag_of(body))
@@ -27,7 +34,7 @@ def etag_of(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 
-def body_answer(call: Call, body: bytes, etag: str) -> Response:
+def body_answer(call: Asked, body: bytes, etag: str) -> Response:
     """`json_answer` for a body that is encoded already."""
     headers = {
         "ETag": etag,

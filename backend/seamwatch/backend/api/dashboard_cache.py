@@ -7,26 +7,33 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from starlette.responses import Response
 
-from seamwatch.backend.api.answer import body_answer, etag_of
+from seamwatch.backend.api.answer import Asked, body_answer, etag_of
 from seamwatch.backend.api.types import Dashboard
 from seamwatch.backend.storage import queries
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-    from seamwatch.backend.api.call import Call
-
 __all__ = ["DashboardCache"]
 
 _FRESH_S = 1.0
 _MAX_ENTRIES = 512
+
+
+class _Caller(Asked, Protocol):
+    """A call that may read as its tenant."""
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
+        """A read-only transaction of the call's tenant."""
+        ...
 
 
 @dataclass(slots=True)
@@ -55,7 +62,7 @@ class DashboardCache:
 
     async def answer(
         self,
-        call: Call,
+        call: _Caller,
         *,
         key: Hashable,
         minute: datetime,
@@ -80,7 +87,7 @@ class DashboardCache:
 
     async def _refresh(
         self,
-        call: Call,
+        call: _Caller,
         key: Hashable,
         old: _Entry | None,
         minute: datetime,
