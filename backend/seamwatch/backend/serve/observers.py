@@ -94,6 +94,11 @@ class SinkMetrics(SinkObserver):
         self._duplicates = metrics.counter(
             "seamwatch_sink_duplicate_items", "Items that were there already.", labels=("signal",)
         )
+        self._conflicting = metrics.counter(
+            "seamwatch_sink_conflicting_items",
+            "Items stored under the identity of an older one at another time.",
+            labels=("signal",),
+        )
         self._replays = metrics.counter(
             "seamwatch_sink_replayed_requests",
             "Requests whose body had been stored before.",
@@ -116,7 +121,15 @@ class SinkMetrics(SinkObserver):
         )
 
     def committed(
-        self, kind: str, *, requests: int, rows: int, duplicates: int, replays: int, seconds: float
+        self,
+        kind: str,
+        *,
+        requests: int,
+        rows: int,
+        duplicates: int,
+        conflicting: int,
+        replays: int,
+        seconds: float,
     ) -> None:
         """A group is durable."""
         self._requests.with_labels(signal=kind).add(requests)
@@ -124,6 +137,8 @@ class SinkMetrics(SinkObserver):
         self._commit.record(seconds)
         if duplicates:
             self._duplicates.with_labels(signal=kind).add(duplicates)
+        if conflicting:
+            self._conflicting.with_labels(signal=kind).add(conflicting)
         if replays:
             self._replays.with_labels(signal=kind).add(replays)
 

@@ -23,9 +23,12 @@ from seamwatch.backend.storage.copy_format import HEADER, TRAILER, CopyTarget
 from seamwatch.backend.storage.name_limit import NameLimit
 from seamwatch.backend.storage.row_kind import Aggregates, Batch, DictionaryRow, RowKind
 
-__all__ = ["Committed", "GroupTransaction", "StoreResult", "WriterMode"]
+__all__ = ["REFUSED", "Committed", "GroupTransaction", "StoreResult", "WriterMode"]
+
+REFUSED = "refused_by_database"
 
 _REMEMBERED = 100_000
+_ATTEMPTS = 3  # of two writers that meet in a deadlock one gets through
 
 
 class WriterMode(Enum):
@@ -54,11 +57,12 @@ class StoreResult:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A durable group: results in the order of its batches, and the sums of it."""
+    """A durable group: results in the order of its batches, and the sums of it (see `SinkObserver.committed`)."""
 
     results: list[StoreResult]
     rows: int
     duplicates: int
+    conflicting: int
     replays: int
     seconds: float
 
@@ -87,31 +91,50 @@ class GroupTransaction:
             psycopg.Error: Nothing of the group is stored; call `roll_back`.
         """
         started = time.perf_counter()
-        try:
-            committed = self._attempt(batches, started, is_staged=self._is_staged_next)
-        except errors.UniqueViolation:
-            self.roll_back()
-            committed = self._attempt(batches, started, is_staged=True)
+        is_staged, attempts_left = self._is_staged_next, _ATTEMPTS
+        while True:
+            attempts_left -= 1
+            try:
+                committed = self._attempt(batches, started, is_staged=is_staged)
+                break
+            except (errors.UniqueViolation, errors.DeadlockDetected):
+                if not attempts_left:
+                    raise
+                self.roll_back()
+                is_staged = True
         # After a conflict more are likely (a sender repeats itself): stay on the safe way until a group has none.
         self._is_staged_next = self._mode is WriterMode.STAGING or committed.duplicates > 0
         return committed
 
-    def store_without_bad_rows(self, batch: Batch) -> StoreResult:
+    def store_without_bad_rows(self, batch: Batch) -> Committed:
         """Store a request some of whose rows the database refuses: those are found by halves and left out.
 
         Raises:
+            psycopg.DataError: What the rows need is refused too, so that none of them can be stored.
             psycopg.Error: The fault is not in the rows; nothing is stored.
         """
-        good: list[bytes] = []
-        rejected = self._probe(batch, batch.rows, good)
-        batch.rows = good
+        rejected = 0
+        for target, rows in (
+            (batch.kind.target, batch.rows),
+            (batch.kind.out_of_range, batch.out_of_range_rows),
+        ):
+            good: list[bytes] = []
+            rejected += self._probe(target, rows, good)
+            rows[:] = good
         committed = self._attempt([batch], time.perf_counter(), is_staged=True)
-        result = committed.results[0]
         if rejected:
-            result = StoreResult(
-                result.is_replay, result.rows, {**result.rejected, "refused_by_database": rejected}
+            result = committed.results[0]
+            committed.results[0] = StoreResult(
+                result.is_replay, result.rows, {**result.rejected, REFUSED: rejected}
             )
-        return result
+        return committed
+
+    def notify(self, channel: str) -> None:
+        """Wake whoever listens, outside any transaction; a broken connection is the caller's next step to find."""
+        try:
+            self._connection.execute("SELECT pg_notify(%s, '')", (channel,))
+        except psycopg.Error:
+            self.roll_back()
 
     def roll_back(self) -> None:
         """End a failed transaction; a broken connection stays broken and is replaced by the caller."""
@@ -135,10 +158,12 @@ class GroupTransaction:
                 accepted.append(batch)
         known = self._dictionaries(accepted)
         offered = sum(len(batch.rows) for batch in accepted)
+        conflicting = 0
         if is_staged:
             inserted = self._insert_staged(kind, accepted) if offered else []
             stored = len(inserted)
-            aggregates = kind.aggregate_inserted(inserted)
+            aggregates = kind.aggregate_inserted(row[:-1] for row in inserted)
+            conflicting = sum(row[-1] for row in inserted)
         else:
             stored = offered
             if offered:
@@ -161,6 +186,7 @@ class GroupTransaction:
             results,
             rows=stored,
             duplicates=offered - stored,
+            conflicting=conflicting,
             replays=fresh.count(False),
             seconds=time.perf_counter() - started,
         )
@@ -247,19 +273,34 @@ class GroupTransaction:
         self._copy(CopyTarget(staging, target.columns), rows, schema="pg_temp")
 
     def _insert_staged(self, kind: RowKind, batches: Sequence[Batch]) -> list[Any]:
-        """Insert the rows that are not there yet; returns their `returning` columns."""
+        """Insert the rows that are not there yet; returns their `returning` columns and whether each conflicts.
+
+        A row conflicts where an older one has its identity at another time, looked for within an hour so that one
+        or two partitions are read. The statement sees what was there before it.
+        """
         self._fill_staging(kind.target, chain.from_iterable(batch.rows for batch in batches))
-        cursor = self._connection.execute(
-            sql.SQL(
-                "INSERT INTO {} ({columns}) SELECT {columns} FROM {} ON CONFLICT DO NOTHING RETURNING {returning}"
-            ).format(
-                sql.Identifier("seamwatch", kind.target.relation),
-                sql.Identifier("pg_temp", f"{kind.target.relation}_staging"),
-                columns=sql.SQL(", ").join(map(sql.Identifier, kind.target.columns)),
-                returning=sql.SQL(", ").join(map(sql.Identifier, kind.returning)),
-            )
+        statement = sql.SQL(
+            "WITH inserted AS ("
+            "INSERT INTO {relation} ({columns}) SELECT {columns} FROM {staging} ON CONFLICT DO NOTHING "
+            "RETURNING {kept}) "
+            "SELECT {returning}, EXISTS (SELECT FROM {relation} AS older WHERE {same} "
+            "AND older.{time} >= inserted.{time} - interval '1 hour' "
+            "AND older.{time} <= inserted.{time} + interval '1 hour') FROM inserted"
+        ).format(
+            relation=sql.Identifier("seamwatch", kind.target.relation),
+            staging=sql.Identifier("pg_temp", f"{kind.target.relation}_staging"),
+            columns=sql.SQL(", ").join(map(sql.Identifier, kind.target.columns)),
+            kept=sql.SQL(", ").join(
+                map(sql.Identifier, dict.fromkeys((*kind.returning, *kind.identity, kind.time)))
+            ),
+            returning=sql.SQL(", ").join(map(sql.Identifier, kind.returning)),
+            same=sql.SQL(" AND ").join(
+                sql.SQL("older.{0} = inserted.{0}").format(sql.Identifier(column))
+                for column in kind.identity
+            ),
+            time=sql.Identifier(kind.time),
         )
-        return cursor.fetchall()
+        return self._connection.execute(statement).fetchall()
 
     def _insert_out_of_range(self, batch: Batch) -> int:
         """Insert a batch's rows into the twin unless it is full for the tenant; returns how many are refused."""
@@ -283,13 +324,13 @@ class GroupTransaction:
         self._connection.execute(sql.SQL("DELETE FROM {}").format(staging))
         return 0
 
-    def _probe(self, batch: Batch, rows: list[bytes], good: list[bytes]) -> int:
+    def _probe(self, target: CopyTarget, rows: list[bytes], good: list[bytes]) -> int:
         """Sort rows into those that the database takes and a count of those it refuses, by halves."""
         if not rows:
             return 0
         self._connection.execute("BEGIN")
         try:
-            self._fill_staging(batch.kind.target, rows)
+            self._fill_staging(target, rows)
         except psycopg.Error as error:
             is_data_error = isinstance(error, psycopg.DataError)
             self.roll_back()
@@ -298,7 +339,9 @@ class GroupTransaction:
             if len(rows) == 1:
                 return 1
             middle = len(rows) // 2
-            return self._probe(batch, rows[:middle], good) + self._probe(batch, rows[middle:], good)
+            return self._probe(target, rows[:middle], good) + self._probe(
+                target, rows[middle:], good
+            )
         self.roll_back()
         good += rows
         return 0

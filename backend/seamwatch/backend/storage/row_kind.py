@@ -37,6 +37,8 @@ class RowKind:
         signal: Number stored with a request's digest: 1 traces, 2 logs, 3 metrics.
         target: The partitioned relation and its columns in the order of the rows' fields.
         out_of_range: The twin for rows outside every partition; same columns.
+        identity: Columns that should name one item whatever its time; one seen at another time is `conflicting`.
+        time: The column that partitions are made by.
         returning: Columns of really inserted rows that `aggregate_inserted` needs.
         new_aggregates: Makes an empty sum.
         aggregate_inserted: Sums rows of the `returning` columns; must equal what the decoder summed for the same rows.
@@ -46,6 +48,8 @@ class RowKind:
     signal: int
     target: CopyTarget
     out_of_range: CopyTarget
+    identity: tuple[str, ...]
+    time: str
     returning: tuple[str, ...]
     new_aggregates: Callable[[], Aggregates]
     aggregate_inserted: Callable[[Iterable[Sequence[Any]]], Aggregates]

@@ -15,8 +15,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from seamwatch.backend.storage.group_transaction import GroupTransaction, StoreResult, WriterMode
+from seamwatch.backend.storage.group_transaction import (
+    REFUSED,
+    Committed,
+    GroupTransaction,
+    StoreResult,
+    WriterMode,
+)
 from seamwatch.backend.storage.name_limit import NameLimit
 from seamwatch.backend.storage.row_kind import Batch
 from seamwatch.core import UnavailableError
@@ -26,10 +33,19 @@ __all__ = ["Sink", "SinkConfig", "SinkObserver"]
 _LOG = logging.getLogger(__name__)
 _RECONNECT_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # waits between attempts; the last one repeats
 _RETRY_AFTER_S = 2.0
-# SQLSTATE classes after which the same rows may be stored later: connection, transaction rollback, resources
-# (disk full, memory, connections), operator intervention, system error; 23514: no partition for the row yet
-_TRANSIENT = ("08", "25", "40", "53", "55", "57", "58", "XX")
+# SQLSTATE classes that say nothing about the rows: connection, transaction rollback, resources (disk full, memory,
+# connections), operator intervention, system error. After any other error each request is tried alone.
+_TRANSIENT = ("08", "25", "40", "53", "55", "57", "58")
 _NO_PARTITION = "23514"
+_PARTITIONS_CHANNEL = "seamwatch_retention"  # NOTIFY here makes the loop run that makes partitions
+# A peer that vanished without a word is noticed in half a minute instead of in two hours.
+_LIVENESS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +69,20 @@ class SinkObserver:
     """What the sink tells of its work; every method may be called from any writer. The default does nothing."""
 
     def committed(
-        self, kind: str, *, requests: int, rows: int, duplicates: int, replays: int, seconds: float
+        self,
+        kind: str,
+        *,
+        requests: int,
+        rows: int,
+        duplicates: int,
+        conflicting: int,
+        replays: int,
+        seconds: float,
     ) -> None:
-        """A group is durable: `rows` inserted, `duplicates` rows were already there, `replays` requests re-sent."""
+        """A group is durable: `rows` inserted, `duplicates` rows were already there, `replays` requests re-sent.
+
+        `conflicting` of the inserted rows have the identity of an older row at another time.
+        """
 
     def failed(self, reason: str, *, requests: int) -> None:
         """A group was refused; its senders were told to come back."""
@@ -101,6 +128,8 @@ class Sink:
         self._waiting: deque[_Submitted] = deque()
         self._condition = threading.Condition()
         self._is_stopping = False
+        # Not the condition: a writer that waits to connect again would swallow a wake-up meant for one that can store.
+        self._stop_asked = threading.Event()
         self._connected = 0
         self._threads = [
             threading.Thread(target=self._write, name=f"seamwatch-writer-{index}", daemon=True)
@@ -149,6 +178,7 @@ class Sink:
         """Store what waits, then end the writers; True when they ended in time."""
         with self._condition:
             self._is_stopping = True
+            self._stop_asked.set()
             self._condition.notify_all()
         for thread in self._threads:
             if thread.ident is not None:
@@ -156,7 +186,8 @@ class Sink:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _open(self, conninfo: str) -> psycopg.Connection:
-        connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=5)
+        liveness = {**_LIVENESS, **conninfo_to_dict(conninfo)}
+        connection = psycopg.connect(make_conninfo("", **liveness), autocommit=True)
         connection.execute("SET synchronous_commit = on")
         connection.execute(
             "SELECT set_config('statement_timeout', %s, false)",
@@ -176,8 +207,7 @@ class Sink:
                     return
                 wait_s = _RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)]
                 attempt += 1
-                with self._condition:
-                    self._condition.wait_for(lambda: self._is_stopping, wait_s)
+                self._stop_asked.wait(wait_s)
                 continue
             attempt = 0
             with self._condition:
@@ -188,6 +218,9 @@ class Sink:
                         return
             except psycopg.Error as error:
                 _LOG.warning("a writer lost its database connection: %s", _first_line(error))
+            except Exception:
+                self._observer.failed("internal", requests=0)
+                _LOG.exception("a writer met a fault of our own and begins anew")
             finally:
                 with self._condition:
                     self._connected -= 1
@@ -201,7 +234,14 @@ class Sink:
                 return True
             if not group:
                 continue
-            self._store(transaction, group)
+            try:
+                self._store(transaction, group)
+            finally:
+                for item in group:  # whatever happened, nobody waits for an answer that cannot come
+                    if not item.future.done():
+                        item.future.set_exception(
+                            UnavailableError("internal fault", retry_after_s=_RETRY_AFTER_S)
+                        )
             if connection.broken or connection.closed:
                 return False
 
@@ -233,44 +273,30 @@ class Sink:
             return group
 
     def _store(self, transaction: GroupTransaction, group: list[_Submitted]) -> None:
-        """Store one group and answer it; on rows that the database refuses, one request at a time."""
+        """Store one group and answer it; on an error that may be one request's, one request at a time."""
         try:
             committed = transaction.store([item.batch for item in group])
-        except psycopg.Error as error:
+        except Exception as error:
             transaction.roll_back()
-            if _is_transient(error):
+            if isinstance(error, psycopg.Error) and _is_transient(error):
                 self._refuse(group, error)
             elif len(group) > 1:
                 for item in group:
                     self._store(transaction, [item])
+            elif not isinstance(error, psycopg.Error):
+                # Our own mistake, not the database's: the writer lives on, and only the request that meets it waits.
+                _LOG.exception("a request cannot be stored")
+                self._observer.failed("internal", requests=1)
+                group[0].future.set_exception(
+                    UnavailableError("internal fault, try again", retry_after_s=_RETRY_AFTER_S)
+                )
+            elif error.sqlstate == _NO_PARTITION:
+                transaction.notify(_PARTITIONS_CHANNEL)
+                self._refuse(group, error)
             else:
                 self._store_rows(transaction, group[0], error)
             return
-        except Exception as error:
-            # Our own mistake, not the database's: the writer lives on, and only the request that meets it waits.
-            transaction.roll_back()
-            if len(group) > 1:
-                for item in group:
-                    self._store(transaction, [item])
-                return
-            _LOG.exception("a request cannot be stored")
-            self._observer.failed("internal", requests=1)
-            group[0].future.set_exception(
-                UnavailableError(
-                    f"the request could not be stored: {error}", retry_after_s=_RETRY_AFTER_S
-                )
-            )
-            return
-        self._observer.committed(
-            group[0].batch.kind.name,
-            requests=len(group),
-            rows=committed.rows,
-            duplicates=committed.duplicates,
-            replays=committed.replays,
-            seconds=committed.seconds,
-        )
-        for item, result in zip(group, committed.results, strict=True):
-            item.future.set_result(result)
+        self._answer(group, committed)
 
     def _store_rows(
         self, transaction: GroupTransaction, item: _Submitted, error: psycopg.Error
@@ -279,18 +305,38 @@ class Sink:
         _LOG.warning(
             "the database refuses rows of a request, looking for them: %s", _first_line(error)
         )
+        count = len(item.batch.rows) + len(item.batch.out_of_range_rows)
         try:
-            result = transaction.store_without_bad_rows(item.batch)
+            committed = transaction.store_without_bad_rows(item.batch)
+        except psycopg.DataError as again:
+            # Not a row but what all of them need: it is refused the next time too.
+            transaction.roll_back()
+            _LOG.warning("the database refuses a request: %s", _first_line(again))
+            self._observer.rejected(item.batch.kind.name, REFUSED, count)
+            item.future.set_result(StoreResult(rejected={REFUSED: count}))
+            return
         except psycopg.Error as again:
             transaction.roll_back()
             self._refuse([item], again)
             return
-        for reason, count in result.rejected.items():
-            self._observer.rejected(item.batch.kind.name, reason, count)
-        self._observer.committed(
-            item.batch.kind.name, requests=1, rows=result.rows, duplicates=0, replays=0, seconds=0.0
-        )
-        item.future.set_result(result)
+        for reason, refused in committed.results[0].rejected.items():
+            self._observer.rejected(item.batch.kind.name, reason, refused)
+        self._answer([item], committed)
+
+    def _answer(self, group: list[_Submitted], committed: Committed) -> None:
+        try:
+            self._observer.committed(
+                group[0].batch.kind.name,
+                requests=len(group),
+                rows=committed.rows,
+                duplicates=committed.duplicates,
+                conflicting=committed.conflicting,
+                replays=committed.replays,
+                seconds=committed.seconds,
+            )
+        finally:
+            for item, result in zip(group, committed.results, strict=True):
+                item.future.set_result(result)
 
     def _refuse(self, group: list[_Submitted], error: psycopg.Error) -> None:
         # A group may hold several tenants' requests: what the database says stays in the log.
@@ -307,8 +353,8 @@ class Sink:
     def _fail_waiting(self, reason: str) -> bool:
         """Nobody is connected: answer all that wait instead of holding their memory; True when stopping."""
         with self._condition:
-            if self._connected and not self._is_stopping:
-                return False
+            if self._connected:
+                return self._is_stopping  # what waits is the other writers'
             group = [item for item in self._waiting if item.future.set_running_or_notify_cancel()]
             self._waiting.clear()
             is_stopping = self._is_stopping
@@ -321,7 +367,9 @@ class Sink:
 
 def _is_transient(error: psycopg.Error) -> bool:
     state = error.sqlstate
-    return state is None or state.startswith(_TRANSIENT) or state == _NO_PARTITION
+    if state is None:  # not from the server: the connection, or a value that the driver cannot send
+        return not isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
+    return state.startswith(_TRANSIENT)
 
 
 def _first_line(error: BaseException) -> str:
