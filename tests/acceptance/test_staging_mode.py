@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,31 +11,23 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from tests.support.admin_reader import Reader
 from tests.support.backend_process import BackendProcess
 from tests.support.database import rollup_totals, stored_spans
 from tests.support.otlp import rich_request, simple_request, truth
-from tests.support.private_cluster import create_login, private_cluster
+from tests.support.private_cluster import (
+    create_login,
+    login_without_rights,
+    private_cluster,
+    seamwatch,
+)
 from tests.support.senders import send_grpc, send_http
 
 SPANS = 300
 START_NS = time.time_ns() - 10**9
 LOGIN = "seamwatch_login"
 DATABASE = "telemetry"
-
-
-def seamwatch(conninfo: str, state_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command against a given database, as a user does."""
-    environment = {"SEAMWATCH_DATABASE_URL": conninfo, "SEAMWATCH_STATE_DIR": str(state_dir)}
-    return subprocess.run(
-        [sys.executable, "-m", "seamwatch.backend.cli", *words],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +41,7 @@ def superuser() -> Iterator[str]:
 def login(superuser: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The migrated database's login; an administrator without superuser's rights made the roles."""
     state_dir = tmp_path_factory.mktemp("migrate") / "state"
-    own = create_login(superuser, LOGIN, owns=DATABASE)
-    administrator = create_login(superuser, "administrator", "CREATEROLE")
-    printed = seamwatch(own, state_dir, "migrate", "--print-roles")
-    assert printed.returncode == 0, printed.stderr
-    with psycopg.connect(superuser, autocommit=True) as connection:
-        connection.execute(sql.SQL("GRANT {} TO administrator").format(sql.Identifier(LOGIN)))
-    target = psycopg.conninfo.make_conninfo(administrator, dbname=DATABASE)
-    with psycopg.connect(target, autocommit=True) as connection:
-        connection.execute("SELECT set_config('seamwatch.login', %s, false)", (LOGIN,))
-        connection.execute(printed.stdout.encode())
-    migrated = seamwatch(own, state_dir, "migrate", "--json")
-    assert migrated.returncode == 0, migrated.stderr
-    assert len(json.loads(migrated.stdout)["applied"]) >= 7
-    return own
+    return login_without_rights(superuser, state_dir, name=LOGIN, database=DATABASE)
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +144,6 @@ def test_a_migrated_database_has_nothing_left_to_do(login: str, tmp_path: Path) 
 def test_the_reader_of_the_staging_backend_sees_what_was_sent(
     staging: BackendProcess, sent: list[bytes]
 ) -> None:
-    from tests.support.admin_reader import Reader
-
     reader = Reader(staging.ready["admin"], staging.admin_token())
     with contextlib.closing(reader):
         services = reader.get("/api/apm/services").json()["items"]

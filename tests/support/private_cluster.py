@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from seamwatch.backend.postgres import PostgresConfig, open_postgres, remove_cluster
 
-__all__ = ["create_login", "private_cluster"]
+__all__ = ["create_login", "login_without_rights", "private_cluster", "seamwatch"]
 
 
 @contextlib.contextmanager
@@ -49,3 +52,36 @@ def create_login(superuser: str, name: str, *options: str, owns: str | None = No
                 )
             )
     return make_conninfo(superuser, user=name, password=password, dbname=owns or "postgres")
+
+
+def seamwatch(conninfo: str, state_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command against a given database, as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "seamwatch.backend.cli", *words],
+        env={"SEAMWATCH_DATABASE_URL": conninfo, "SEAMWATCH_STATE_DIR": str(state_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def login_without_rights(superuser: str, state_dir: Path, *, name: str, database: str) -> str:
+    """A login that owns one database and migrated it; its roles were made by an administrator before.
+
+    The administrator is what managed servers give: CREATEROLE, no superuser, no BYPASSRLS.
+    """
+    own = create_login(superuser, name, owns=database)
+    administrator = create_login(superuser, "administrator", "CREATEROLE")
+    printed = seamwatch(own, state_dir, "migrate", "--print-roles")
+    assert printed.returncode == 0, printed.stderr
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        connection.execute(sql.SQL("GRANT {} TO administrator").format(sql.Identifier(name)))
+    target = make_conninfo(administrator, dbname=database)
+    with psycopg.connect(target, autocommit=True) as connection:
+        connection.execute("SELECT set_config('seamwatch.login', %s, false)", (name,))
+        connection.execute(printed.stdout.encode())
+    migrated = seamwatch(own, state_dir, "migrate", "--json")
+    assert migrated.returncode == 0, migrated.stderr
+    assert len(json.loads(migrated.stdout)["applied"]) >= 7
+    return own
