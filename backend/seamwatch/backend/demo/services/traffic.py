@@ -33,7 +33,7 @@ async def visit_shop(shop: httpx.AsyncClient) -> None:
     try:
         for _ in range(random.choice((1, 1, 2))):
             sku = f"sku-{random.randint(1, 12)}"
-            await shop.get(f"/products/{sku if random.random() < 0.99 else 'sku-99'}")
+            await shop.get(f"/products/{sku if random.random() < 0.997 else 'sku-99'}")
             await asyncio.sleep(random.uniform(0.1, 0.6))
         if random.random() < 0.75:
             cart = {
