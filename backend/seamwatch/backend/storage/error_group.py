@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -30,21 +31,22 @@ def describe_error(
     """Type and message of a failed span.
 
     Type: ``error.type``, else the last exception event's ``exception.type``, else the HTTP status (old or new name),
-    else ``unknown``. Message: the status message, else the exception's, else empty.
+    else ``unknown``. Message: the status message, else the exception's, else empty. Values that are no text, number
+    or boolean count as absent, and numbers have one form: both are the same before PostgreSQL stores them and after.
     """
     exception: Mapping[str, Any] = {}
     for event in events:
         if event.get("name") == "exception" and isinstance(event.get("attributes"), Mapping):
             exception = event["attributes"]
-    found = attributes.get("error.type") or exception.get("exception.type")
-    if not found:
-        found = (
-            attributes.get("http.response.status_code")
-            or attributes.get("http.status_code")
-            or "unknown"
-        )
-    message = status_message or str(exception.get("exception.message") or "")
-    return str(found)[:_TYPE_LENGTH], message[:_MESSAGE_LENGTH]
+    found = (
+        _text(attributes.get("error.type"))
+        or _text(exception.get("exception.type"))
+        or _text(attributes.get("http.response.status_code"))
+        or _text(attributes.get("http.status_code"))
+        or "unknown"
+    )
+    message = status_message.replace("\0", "\ufffd") or _text(exception.get("exception.message"))
+    return found[:_TYPE_LENGTH], message[:_MESSAGE_LENGTH]
 
 
 @lru_cache(maxsize=4096)
@@ -53,3 +55,13 @@ def fingerprint(error_type: str, message: str) -> int:
     shape = _VARIABLE.sub("#", message)
     digest = hashlib.blake2b(f"{error_type}\0{shape}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def _text(value: object) -> str:
+    """A scalar as text; empty for 0, False and anything else."""
+    if not value or isinstance(value, Mapping | list):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        # jsonb is decimal and writes no exponent: 1e+23 comes back as an integer of the same digits.
+        return str(int(Decimal(repr(value))))
+    return str(value)

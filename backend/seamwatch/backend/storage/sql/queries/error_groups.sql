@@ -14,7 +14,8 @@ WITH error_group AS (
        AND minute < %(until)s
        AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s)
     WINDOW each_group AS (PARTITION BY service_name, error_type, fingerprint)
-     ORDER BY service_name, error_type, fingerprint, last_start_ns DESC, last_trace_id DESC
+     ORDER BY service_name, error_type, fingerprint, last_start_ns DESC, last_trace_id DESC, span_name DESC,
+              message COLLATE "C" DESC
 )
 SELECT service_name, error_type, fingerprint, span_name, message, error_count::bigint AS error_count, first_seen_at,
        trunc(last_start_ns)::text AS last_start_ns, encode(last_trace_id, 'hex') AS trace_id

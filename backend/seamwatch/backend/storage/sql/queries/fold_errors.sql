@@ -20,7 +20,7 @@ WITH taken AS MATERIALIZED (
            last_start_ns, last_trace_id
       FROM taken
      ORDER BY tenant_id, minute, service_name, error_type, fingerprint,
-              last_start_ns DESC, last_trace_id DESC, span_name, message
+              last_start_ns DESC, last_trace_id DESC, span_name DESC, message COLLATE "C" DESC
 ), minute_row AS (
     INSERT INTO seamwatch.error_rollup_minute AS r (
            tenant_id, minute, service_name, error_type, fingerprint, span_name, message, error_count,
@@ -36,7 +36,7 @@ WITH taken AS MATERIALIZED (
                  FROM (VALUES (r.span_name, r.message, r.last_start_ns, r.last_trace_id),
                               (excluded.span_name, excluded.message, excluded.last_start_ns, excluded.last_trace_id))
                       AS e (span_name, message, last_start_ns, last_trace_id)
-                ORDER BY e.last_start_ns DESC, e.last_trace_id DESC, e.span_name, e.message
+                ORDER BY e.last_start_ns DESC, e.last_trace_id DESC, e.span_name DESC, e.message COLLATE "C" DESC
                 LIMIT 1)
     RETURNING 1
 )
