@@ -29,7 +29,6 @@ from hypothesis.stateful import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.support.admin_reader import (
-    Answer,
     Reader,
     fill,
     guarded_routes,
@@ -119,28 +118,6 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
                 marker, keys, trace_id=self.trace_id, start_ns=self.start_ns - far_ns
             )
 
-        def deliver(self, tenant: Tenant, body: bytes, *, is_grpc: bool) -> None:
-            if is_grpc:
-                answer = tenant.grpc.export(body)
-                assert answer.code.name == "OK", answer
-                said = repr(answer)
-            else:
-                status, content, headers = tenant.http.post(body)
-                assert status == 200, content
-                said = f"{content!r} {headers}"
-            self.check_words(tenant, said)
-            tenant.last_body = body
-
-        def check_words(self, tenant: Tenant, said: str) -> None:
-            """Every marker in what a tenant was told is its own."""
-            foreign = {word for word in MARKER.findall(said.lower()) if word != tenant.marker}
-            assert not foreign, f"{tenant.marker} was told of {foreign}: {said[:2000]}"
-
-        def checked(self, tenant: Tenant, answer: Answer) -> Answer:
-            assert answer.status < 500, answer
-            self.check_words(tenant, answer.everything())
-            return answer
-
         def values(self, tenant: Tenant) -> dict[str, str]:
             """Path parameters that lead to the tenant's own, where it has any."""
             trace, number = min(tenant.spans, default=(0, 0))
@@ -155,7 +132,7 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
         ) -> None:
             own = self.tenants[tenant]
             body = self.request(own.marker if is_marked else "", keys).SerializeToString()
-            self.deliver(own, body, is_grpc=is_grpc)
+            own.deliver(body, is_grpc=is_grpc)
             for key in keys:
                 own.spans.setdefault(key, is_marked)
 
@@ -164,13 +141,13 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             own = self.tenants[tenant]
             far_keys = {(trace + FAR_TRACES, number) for trace, number in keys}
             body = self.request(own.marker, far_keys, far_ns=FAR_NS).SerializeToString()
-            self.deliver(own, body, is_grpc=False)
+            own.deliver(body, is_grpc=False)
             own.far_traces |= {trace for trace, _ in far_keys}
 
         @rule(tenant=tenant_numbers, is_grpc=st.booleans())
         def send_the_last_body_again(self, tenant: int, is_grpc: bool) -> None:
             own = self.tenants[tenant]
-            self.deliver(own, own.last_body, is_grpc=is_grpc)
+            own.deliver(own.last_body, is_grpc=is_grpc)
 
         @rule(tenant=tenant_numbers, keys=span_keys, end=st.sampled_from([b"", b"\xff"]))
         def send_what_is_broken(self, tenant: int, keys: set[tuple[int, int]], end: bytes) -> None:
@@ -180,7 +157,7 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
                 resource_spans.scope_spans[0].spans[0].trace_id = b"short"
             status, content, headers = own.http.post(request.SerializeToString() + end)
             assert status < 500
-            self.check_words(own, f"{content!r} {headers}")
+            own.check_words(f"{content!r} {headers}")
 
         # What is read
 
@@ -196,7 +173,7 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             answers = own.reader.pages(path, parameters)
 
             for answer in answers:
-                self.checked(own, answer)
+                own.checked(answer)
                 assert answer.status in ((200, 404) if is_allowed else (403,)), answer
 
         @rule(tenant=tenant_numbers)
@@ -213,12 +190,12 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             route = _BY_NAME[name]
             own = self.tenants[tenant]
             path = fill(route, self.values(own))
-            self.checked(own, world.admin.get(path, {"tenant": own.name}))
+            own.checked(world.admin.get(path, {"tenant": own.name}))
 
         def check_complete(self, own: Tenant, reader: Reader, asked: dict[str, str]) -> None:
             def items(path: str, **filters: str) -> list[dict[str, Any]]:
                 pages = reader.pages(path, {**asked, **filters, "limit": "2"})
-                return [item for page in pages for item in self.checked(own, page).json()["items"]]
+                return [item for page in pages for item in own.checked(page).json()["items"]]
 
             def listed(**filters: str) -> list[tuple[str, int]]:
                 found = items("/api/apm/traces", **filters)
@@ -240,18 +217,18 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
                 )
             for trace in own.trace_numbers():
                 path = f"/api/apm/traces/{self.trace_id(trace).hex()}"
-                found = self.checked(own, reader.get(path, asked)).json()["spans"]
+                found = own.checked(reader.get(path, asked)).json()["spans"]
                 assert Counter(own.marker in str(span) for span in found) == Counter(
                     is_marked for key, is_marked in own.spans.items() if key[0] == trace
                 )
             for trace in own.far_traces:
                 path = f"/api/apm/traces/{self.trace_id(trace).hex()}"
-                assert own.marker in self.checked(own, reader.get(path, asked)).text
+                assert own.marker in own.checked(reader.get(path, asked)).text
             services = items("/api/apm/services")
             assert {item["service_name"]: item["span_count"] for item in services} == own.services()
             groups = items("/api/apm/errors")
             assert sum(item["error_count"] for item in groups) == own.failed()
-            dashboard = self.checked(own, reader.get("/api/apm/dashboard", asked)).json()
+            dashboard = own.checked(reader.get("/api/apm/dashboard", asked)).json()
             # Up to a second old.
             assert {item["service_name"] for item in dashboard["services"]} <= set(own.services())
 
@@ -266,8 +243,8 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             other_values = {**self.values(other), "trace_id": self.trace_id(trace).hex()}
             missing_values = {**other_values, "trace_id": NO_SUCH_ID}
 
-            foreign = self.checked(own, own.reader.get(fill(route, other_values)))
-            missing = self.checked(own, own.reader.get(fill(route, missing_values)))
+            foreign = own.checked(own.reader.get(fill(route, other_values)))
+            missing = own.checked(own.reader.get(fill(route, missing_values)))
 
             assert foreign.status == missing.status == 404
             assert foreign.text.replace(other_values["trace_id"], NO_SUCH_ID) == missing.text
@@ -286,7 +263,7 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
 
             assert replayed.status == made_up.status == 400
             assert replayed.text.replace(cursors[0][:200], UNSTORED) == made_up.text
-            self.checked(own, made_up)
+            own.checked(made_up)
 
         @rule(pair=pairs_of_tenants, name=routes)
         def send_a_foreign_etag(self, pair: tuple[int, int], name: str) -> None:
@@ -295,9 +272,9 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             path = fill(route, self.values(other))
             etag = other.reader.get(path).headers.get("etag", '"none"')
 
-            before = self.checked(own, own.reader.get(path)).headers.get("etag")
-            answer = self.checked(own, own.reader.get(path, If_None_Match=etag))
-            after = self.checked(own, own.reader.get(path)).headers.get("etag")
+            before = own.checked(own.reader.get(path)).headers.get("etag")
+            answer = own.checked(own.reader.get(path, If_None_Match=etag))
+            after = own.checked(own.reader.get(path)).headers.get("etag")
 
             # Only where both are told the very same; a loop may change what is told in between.
             assert answer.status != 304 or etag in (before, after)
@@ -305,11 +282,13 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
         @rule(pair=pairs_of_tenants, name=routes)
         def name_another_tenant(self, pair: tuple[int, int], name: str) -> None:
             route = _BY_NAME[name]
+            if route.is_open_on_loopback:
+                return
             own, other = (self.tenants[number] for number in pair)
             path = fill(route, self.values(own))
 
-            named = self.checked(own, own.reader.get(path, {"tenant": other.name}))
-            nobody = self.checked(own, own.reader.get(path, {"tenant": UNSTORED}))
+            named = own.checked(own.reader.get(path, {"tenant": other.name}))
+            nobody = own.checked(own.reader.get(path, {"tenant": UNSTORED}))
 
             assert named.status == nobody.status == 403
             assert named.text == nobody.text
@@ -327,7 +306,7 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             route = _BY_NAME[name]
             own = self.tenants[tenant]
             path = fill(route, self.values(own))
-            self.checked(own, own.reader.get(path, {parameter: value}))
+            own.checked(own.reader.get(path, {parameter: value}))
 
         @rule(
             pair=pairs_of_tenants,
@@ -356,7 +335,7 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
                 return
             answer = own.ingest_reader.ask(route.method, fill(route, self.values(own)))
             assert answer.status == 403
-            self.checked(own, answer)
+            own.checked(answer)
             assert own.marker not in answer.text
 
         @rule(name=names_of(open_routes()))
@@ -366,8 +345,8 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             assert answer.status < 500
             assert not MARKER.search(answer.everything().lower())
 
-        @rule(tenant=tenant_numbers)
-        def an_admin_names_a_tenant_that_is_not(self, tenant: int) -> None:
+        @rule()
+        def an_admin_names_a_tenant_that_is_not(self) -> None:
             answer = world.admin.get("/api/apm/traces", {"tenant": UNSTORED})
             assert answer.status == 404
             assert not MARKER.search(answer.everything().lower())
@@ -382,12 +361,12 @@ def make_machine(world: World) -> type[RuleBasedStateMachine]:
             if is_grpc:
                 answer = own.grpc.export(body, metadata=[("authorization", authorization)])
                 assert answer.code.name == "PERMISSION_DENIED"
-                self.check_words(own, repr(answer))
+                own.check_words(repr(answer))
             else:
                 with HttpClient(world.backend.http_port) as client:
                     status, content, _ = client.post(body, authorization=authorization)
                 assert status == 403
-                self.check_words(own, repr(content))
+                own.check_words(repr(content))
 
         @invariant()
         def count_the_steps(self) -> None:
@@ -420,7 +399,7 @@ def test_no_sequence_of_acts_tells_a_tenant_of_another(world: World) -> None:
     run_state_machine_as_test(
         make_machine(world),
         settings=settings(
-            max_examples=STEPS * 2 // STEPS_AT_ONCE,
+            max_examples=STEPS * 3 // STEPS_AT_ONCE // 2,
             stateful_step_count=STEPS_AT_ONCE,
             derandomize=True,
             database=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -126,3 +127,22 @@ def test_objects_belong_to_the_owner_role(database: str) -> None:
         ).fetchall()
 
     assert rows == [("seamwatch_owner",)]
+
+
+def test_who_waits_for_another_session_is_told_whose(
+    database: str, eventually: Callable[..., None]
+) -> None:
+    lines: list[str] = []
+    waiting = threading.Thread(target=lambda: migrate(database, progress=lines.append))
+    with psycopg.connect(database, autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", (migrate_module._LOCK_KEY,))
+        waiting.start()
+        eventually(lambda: lines, what="the wait is told")
+        pid = holder.info.backend_pid
+        login = holder.info.user
+
+    waiting.join(30)
+
+    assert lines == [
+        f"migrate: waiting for the lock of migrations, held by pid {pid} of login {login}"
+    ]

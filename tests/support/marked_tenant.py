@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.support.admin_reader import Reader
+from tests.support.admin_reader import Answer, Reader
 from tests.support.attack import GrpcClient, HttpClient
 from tests.support.backend_process import BackendProcess
 from tests.support.otlp import add_attributes
@@ -40,6 +40,29 @@ class Tenant:
     spans: dict[tuple[int, int], bool] = field(default_factory=dict)
     far_traces: set[int] = field(default_factory=set)
     last_body: bytes = b""
+
+    def deliver(self, body: bytes, *, is_grpc: bool) -> None:
+        """Send a request that is accepted."""
+        if is_grpc:
+            answer = self.grpc.export(body)
+            assert answer.code.name == "OK", answer
+            self.check_words(repr(answer))
+        else:
+            status, content, headers = self.http.post(body)
+            assert status == 200, content
+            self.check_words(f"{content!r} {headers}")
+        self.last_body = body
+
+    def check_words(self, said: str) -> None:
+        """Every marker in what the tenant was told is its own."""
+        foreign = {word for word in MARKER.findall(said.lower()) if word != self.marker}
+        assert not foreign, f"{self.marker} was told of {foreign}: {said[:2000]}"
+
+    def checked(self, answer: Answer) -> Answer:
+        """The answer, after a look at every word of it."""
+        assert answer.status < 500, answer
+        self.check_words(answer.everything())
+        return answer
 
     def close(self) -> None:
         """Close every connection."""

@@ -14,6 +14,7 @@ from seamwatch.backend.storage.roles import (
     ROLES,
     conninfo_as,
     create_roles,
+    reserve_advisory_locks,
     roles_sql,
     writer_bypasses_rls,
 )
@@ -127,3 +128,21 @@ def test_a_login_with_createrole_that_owns_the_database_is_enough(
 def test_the_printed_sql_is_what_is_run() -> None:
     assert "CREATE ROLE %I NOLOGIN" in roles_sql()
     assert all(role in roles_sql() for role in ROLES)
+
+
+def test_reserved_advisory_locks_are_left_to_our_roles(database: str) -> None:
+    reserve_advisory_locks(database)
+    reserve_advisory_locks(database)
+
+    query = """
+        SELECT grantee::regrole::text, count(*)
+          FROM pg_proc p CROSS JOIN LATERAL aclexplode(p.proacl) g
+         WHERE p.proname ~ 'advisory' AND p.proname !~ 'unlock' AND g.grantee <> p.proowner
+         GROUP BY 1
+    """
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(query).fetchall()
+    assert dict(rows) == dict.fromkeys(
+        ("seamwatch_owner", "seamwatch_analysis", "seamwatch_auth"), 16
+    )
+    assert migrate(database) == []

@@ -36,7 +36,11 @@ from seamwatch.backend.serve.time_range import PartitionTimes
 from seamwatch.backend.storage.group_transaction import WriterMode
 from seamwatch.backend.storage.migrate import create_roles, migrate, pending
 from seamwatch.backend.storage.partitions import ensure_partitions
-from seamwatch.backend.storage.roles import conninfo_as, writer_bypasses_rls
+from seamwatch.backend.storage.roles import (
+    conninfo_as,
+    reserve_advisory_locks,
+    writer_bypasses_rls,
+)
 from seamwatch.backend.storage.sink import Sink, SinkConfig
 from seamwatch.backend.telemetry import MetricRegistry
 from seamwatch.core import ConfigurationError, UnavailableError
@@ -238,6 +242,8 @@ class Server:
                 )
             create_roles(self.conninfo)
             migrate(self.conninfo, progress=self._progress)
+        if self._config.postgres.database_url is None:
+            reserve_advisory_locks(self.conninfo)
         ensure_partitions(
             self.conninfo,
             today=datetime.datetime.now(datetime.UTC).date(),

@@ -13,6 +13,7 @@ from typing import Literal
 
 import psycopg
 
+from seamwatch.backend.storage import queries
 from seamwatch.backend.storage.roles import create_roles
 from seamwatch.core import SeamwatchError
 
@@ -115,7 +116,7 @@ def migrate(
     applied: list[str] = []
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SET ROLE seamwatch_owner")
-        with _locked(connection):
+        with _locked(connection, progress):
             for migration in _of_phase(_pending(connection), phase):
                 progress(f"migrate: {migration.name}")
                 _apply(connection, migration)
@@ -181,9 +182,15 @@ def _of_phase(waiting: list[Migration], phase: Phase) -> list[Migration]:
 
 
 @contextmanager
-def _locked(connection: psycopg.Connection) -> Iterator[None]:
+def _locked(connection: psycopg.Connection, progress: Callable[[str], None]) -> Iterator[None]:
     """Hold the advisory lock of migrations; a second process waits here, then finds nothing to do."""
-    connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK_KEY,)).fetchone()
+    if row is None or not row[0]:
+        # Usually another migration; it may also be a login that has no business with it.
+        holders = connection.execute(queries.load("migration_lock_holder"), {"key": _LOCK_KEY})
+        sessions = ", ".join(f"pid {pid} of login {login}" for pid, login in holders.fetchall())
+        progress(f"migrate: waiting for the lock of migrations, held by {sessions or 'a session'}")
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
     try:
         yield
     finally:

@@ -8,7 +8,14 @@ from importlib import resources
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-__all__ = ["ROLES", "conninfo_as", "create_roles", "roles_sql", "writer_bypasses_rls"]
+__all__ = [
+    "ROLES",
+    "conninfo_as",
+    "create_roles",
+    "reserve_advisory_locks",
+    "roles_sql",
+    "writer_bypasses_rls",
+]
 
 ROLES = (
     "seamwatch_owner",
@@ -25,7 +32,7 @@ _ATTEMPTS = 5  # roles belong to the server: another database's first start may 
 @cache
 def roles_sql() -> str:
     """The SQL that makes the roles; safe to run again (what ``migrate --print-roles`` prints)."""
-    return (resources.files("seamwatch.backend.storage") / "sql" / "roles.sql").read_text("utf-8")
+    return _sql("roles")
 
 
 def create_roles(conninfo: str) -> None:
@@ -45,6 +52,18 @@ def create_roles(conninfo: str) -> None:
         except (psycopg.errors.InternalError_, psycopg.errors.UniqueViolation):
             if attempt == _ATTEMPTS - 1:
                 raise
+
+
+def reserve_advisory_locks(conninfo: str) -> None:
+    """Let nobody but Seamwatch's roles take advisory locks in the database; safe to run again.
+
+    For a database that is Seamwatch's alone: another application in it may need them.
+
+    Args:
+        conninfo: A superuser; the roles are there.
+    """
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(_sql("advisory_locks").encode())
 
 
 def writer_bypasses_rls(conninfo: str) -> bool:
@@ -78,3 +97,7 @@ def conninfo_as(conninfo: str, role: str, *, application_name: str) -> str:
     given = str(conninfo_to_dict(conninfo).get("options") or "")
     options = f"{given} -c role={role}".strip()
     return make_conninfo(conninfo, options=options, application_name=application_name)
+
+
+def _sql(name: str) -> str:
+    return (resources.files("seamwatch.backend.storage") / "sql" / f"{name}.sql").read_text("utf-8")
