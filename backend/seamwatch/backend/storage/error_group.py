@@ -32,27 +32,29 @@ def describe_error(
 
     Type: ``error.type`` where it names more than an HTTP status, else the last exception event's
     ``exception.type``, else the HTTP status (old or new name) as ``HTTP 500``, else ``unknown``. Message: the status
-    message, else the exception's, else empty.
+    message, else the exception's, else empty. Values that are no text, number or boolean count as absent, and numbers
+    have one form: both are the same before PostgreSQL stores them and after.
     """
     exception: Mapping[str, Any] = {}
     for event in events:
         if event.get("name") == "exception" and isinstance(event.get("attributes"), Mapping):
             exception = event["attributes"]
-    named = str(attributes.get("error.type") or "")
-    status = named if named.isdigit() else _http_status(attributes)
-    if named and not named.isdigit():
-        found = named
-    else:
-        found = str(
-            exception.get("exception.type") or (f"HTTP {status}" if status else "") or "unknown"
-        )
-    message = status_message or str(exception.get("exception.message") or "")
+    named = _text(attributes.get("error.type"))
+    status = (
+        named
+        if named.isdigit()
+        else _text(attributes.get("http.response.status_code"))
+        or _text(attributes.get("http.status_code"))
+    )
+    if named.isdigit():
+        named = ""
+    found = (
+        named
+        or _text(exception.get("exception.type"))
+        or (f"HTTP {status}" if status else "unknown")
+    )
+    message = status_message.replace("\0", "\ufffd") or _text(exception.get("exception.message"))
     return found[:_TYPE_LENGTH], message[:_MESSAGE_LENGTH]
-
-
-def _http_status(attributes: Mapping[str, Any]) -> str:
-    found = attributes.get("http.response.status_code") or attributes.get("http.status_code")
-    return str(found) if found else ""
 
 
 @lru_cache(maxsize=4096)
