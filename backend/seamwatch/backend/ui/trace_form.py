@@ -133,8 +133,11 @@ def _time(label: str, text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidFieldError(
             f"{label}: write a time in UTC, such as 2026-11-24T09:30."
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not 1970 <= moment.year <= 9998:
+        raise InvalidFieldError(f"{label}: write a time between the years 1970 and 9998.")
+    return moment

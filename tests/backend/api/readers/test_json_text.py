@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,20 @@ def test_integer_of_many_digits_is_kept() -> None:
     digits = "1" * 10_000
 
     assert bytes(json_text(f"[{digits}]")).decode() == f'["{digits}"]'
+
+
+def test_long_string_costs_no_memory_for_each_of_its_characters() -> None:
+    text = '{"a": "' + "\\n" * 500_000 + '9007199254740993", "b": 9007199254740993}'
+
+    tracemalloc.start()
+    try:
+        sent = bytes(json_text(text)).decode()
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert sent == text[: -len("9007199254740993}")] + '"9007199254740993"}'
+    assert peak_bytes < 6 * len(text)
 
 
 def test_nothing_stored_is_the_default() -> None:

@@ -265,6 +265,7 @@ def test_values_of_four_kilobytes_are_found(api: Any, store: Any, span_row: Any)
         ('["a"]', "a", False),
         ('{"b": 1}', "1", False),
         ('"ü\\"x"', 'ü"x', True),
+        pytest.param(f'"{"[" * 4000}"', "[" * 4000, True, id="brackets as deep as no JSON"),
     ],
 )
 def test_attribute_matches_by_its_meaning_and_exactly(

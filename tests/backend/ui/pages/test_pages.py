@@ -152,6 +152,9 @@ def test_second_page_of_a_search_ends_at_the_same_time_as_the_first(get: Get, wo
     [
         ("min_duration_ms=abc", "Longer than: write milliseconds"),
         ("start=yesterday", "From: write a time in UTC"),
+        ("end=0001-01-01T00:00", "Until: write a time between the years"),
+        ("end=9999-12-31T23:59", "Until: write a time between the years"),
+        ("start=9999-12-31T23:59-23:00", "From: write a time in UTC"),
         ("min_duration_ms=5&max_duration_ms=1", "Longer than: has to be less than"),
     ],
 )

@@ -12,8 +12,9 @@ __all__ = ["json_text"]
 
 _MAX_SAFE = 2**53
 _LONG_DIGITS = re.compile(r"\d{16}")
-# A string is matched whole, so that digits inside it are left alone.
-_STRING_OR_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
+# A string is matched whole, so that digits inside it are left alone. Possessive, where Python has it from 3.11
+# on: a repeated choice would keep 100 bytes of memory for each character of the string, to go back to.
+_STRING_OR_NUMBER = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 _INTEGER = re.compile(r"-?\d{16,}")
 
 

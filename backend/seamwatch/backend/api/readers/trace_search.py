@@ -102,7 +102,7 @@ def _variants(value: str) -> list[str]:
     variants = [json.dumps(value)]
     try:
         meaning = msgspec.json.decode(value)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # the latter: brackets in brackets in brackets
         return variants
     if isinstance(meaning, bool | int | float) and len(value) <= 400:
         variants.append(value.strip())
