@@ -142,7 +142,7 @@ def test_a_tenants_login_sees_its_rows_only(backend: BackendProcess) -> None:
 
 def test_a_login_without_rights_runs_in_mode_staging(tmp_path: Path) -> None:
     with private_cluster(DEBIAN_15) as superuser:
-        login = login_without_rights(
+        login, _ = login_without_rights(
             superuser, tmp_path / "migrate", name="plain", database="telemetry"
         )
         process = BackendProcess(tmp_path / "state", SEAMWATCH_DATABASE_URL=login)

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from tests.support.admin_reader import Reader
 from tests.support.backend_process import BackendProcess
@@ -20,9 +21,12 @@ from tests.support.private_cluster import (
     create_login,
     login_without_rights,
     private_cluster,
+    run_printed_roles,
     seamwatch,
 )
 from tests.support.senders import send_grpc, send_http
+
+from seamwatch.backend.storage.roles import ROLES
 
 SPANS = 300
 START_NS = time.time_ns() - 10**9
@@ -38,10 +42,16 @@ def superuser() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def login(superuser: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The migrated database's login; an administrator without superuser's rights made the roles."""
+def logins(superuser: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The migrated database's login, and the administrator, no superuser either, who made the roles."""
     state_dir = tmp_path_factory.mktemp("migrate") / "state"
     return login_without_rights(superuser, state_dir, name=LOGIN, database=DATABASE)
+
+
+@pytest.fixture(scope="module")
+def login(logins: tuple[str, str]) -> str:
+    """Whom the backend logs in as."""
+    return logins[0]
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +171,41 @@ def test_nobody_else_may_act_as_the_roles(superuser: str, login: str) -> None:
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute("SET ROLE seamwatch_app")
+
+
+def test_the_administrator_grants_a_tenant_sql_that_shows_its_rows_only(
+    staging: BackendProcess, logins: tuple[str, str], sent: list[bytes], tmp_path: Path
+) -> None:
+    login, administrator = logins
+    made = seamwatch(login, tmp_path, "tenant", "create", "other", "--json")
+    assert made.returncode == 0, made.stderr
+    counts = []
+    for tenant in ("other", "default"):
+        granted = seamwatch(administrator, tmp_path, "tenant", "grant-sql", tenant, "--json")
+        assert granted.returncode == 0, granted.stderr
+        with psycopg.connect(json.loads(granted.stdout)["conninfo"]) as connection:
+            connection.execute("SET seamwatch.tenant_id = '1'")
+            counts.append(connection.execute("SELECT count(*) FROM seamwatch.span").fetchone())
+
+    assert counts == [(0,), (SPANS + 3,)]
+
+
+def test_a_login_that_does_not_own_its_database_is_enough(
+    logins: tuple[str, str], superuser: str, tmp_path: Path
+) -> None:
+    guest = create_login(superuser, "guest")
+    host = create_login(superuser, "host", "CREATEROLE", owns="house")
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        for role in ROLES:  # they are there: another administrator made them for another database
+            connection.execute(
+                sql.SQL("GRANT {} TO host WITH ADMIN OPTION").format(sql.Identifier(role))
+            )
+    run_printed_roles(host, tmp_path, login="guest")
+    target = psycopg.conninfo.make_conninfo(guest, dbname="house")
+
+    migrated = seamwatch(target, tmp_path, "migrate", "--json")
+    checked = seamwatch(target, tmp_path, "check")
+
+    assert migrated.returncode == 0, migrated.stderr
+    assert len(json.loads(migrated.stdout)["applied"]) >= 7
+    assert "mode staging" in checked.stdout

@@ -18,7 +18,13 @@ from psycopg.conninfo import make_conninfo
 
 from seamwatch.backend.postgres import PostgresConfig, open_postgres, remove_cluster
 
-__all__ = ["create_login", "login_without_rights", "private_cluster", "seamwatch"]
+__all__ = [
+    "create_login",
+    "login_without_rights",
+    "private_cluster",
+    "run_printed_roles",
+    "seamwatch",
+]
 
 
 @contextlib.contextmanager
@@ -66,22 +72,29 @@ def seamwatch(conninfo: str, state_dir: Path, *words: str) -> subprocess.Complet
     )
 
 
-def login_without_rights(superuser: str, state_dir: Path, *, name: str, database: str) -> str:
-    """A login that owns one database and migrated it; its roles were made by an administrator before.
+def login_without_rights(
+    superuser: str, state_dir: Path, *, name: str, database: str
+) -> tuple[str, str]:
+    """A login that owns one database and migrated it, and the administrator who made its roles before.
 
     The administrator is what managed servers give: CREATEROLE, no superuser, no BYPASSRLS.
     """
     own = create_login(superuser, name, owns=database)
     administrator = create_login(superuser, "administrator", "CREATEROLE")
-    printed = seamwatch(own, state_dir, "migrate", "--print-roles")
-    assert printed.returncode == 0, printed.stderr
     with psycopg.connect(superuser, autocommit=True) as connection:
         connection.execute(sql.SQL("GRANT {} TO administrator").format(sql.Identifier(name)))
     target = make_conninfo(administrator, dbname=database)
-    with psycopg.connect(target, autocommit=True) as connection:
-        connection.execute("SELECT set_config('seamwatch.login', %s, false)", (name,))
-        connection.execute(printed.stdout.encode())
+    run_printed_roles(target, state_dir, login=name)
     migrated = seamwatch(own, state_dir, "migrate", "--json")
     assert migrated.returncode == 0, migrated.stderr
     assert len(json.loads(migrated.stdout)["applied"]) >= 7
-    return own
+    return own, target
+
+
+def run_printed_roles(administrator: str, state_dir: Path, *, login: str) -> None:
+    """Run what `migrate --print-roles` prints for another login."""
+    printed = seamwatch(administrator, state_dir, "migrate", "--print-roles")
+    assert printed.returncode == 0, printed.stderr
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        connection.execute("SELECT set_config('seamwatch.login', %s, false)", (login,))
+        connection.execute(printed.stdout.encode())
