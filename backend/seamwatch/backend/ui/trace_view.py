@@ -28,13 +28,13 @@ def trace_context(trace: Trace, *, selected_id: str, shown_rows: int) -> dict[st
 
     Args:
         trace: The trace, at least one span.
-        selected_id: Span whose details are shown; empty: the first error that no error below
-            it explains, else the first span.
+        selected_id: Span whose details are shown; empty: the deepest that recorded an exception, else
+            the first error that no error below it explains, else the first span.
         shown_rows: Rows that are drawn at once.
     """
     fall = trace_waterfall(trace, row_limit=shown_rows)
     first = fall.rows[0].span
-    chosen = selected_id or fall.first_error_id or first.span_id
+    chosen = selected_id or _thrower_id(trace) or fall.first_error_id or first.span_id
     remaining = fall.row_count - len(fall.rows)
     return {
         "trace_id": trace.trace_id,
@@ -59,6 +59,16 @@ def selected_span(trace: Trace, span_id: str) -> SpanView | None:
         trace_start_ns=min(int(span.start_time_unix_nano) for span in trace.spans),
         has_parent=any(span.span_id == chosen.parent_span_id for span in trace.spans),
     )
+
+
+def _thrower_id(trace: Trace) -> str | None:
+    """The failed span with an exception that started last: where a chain of calls broke."""
+    throwers = [
+        (int(span.start_time_unix_nano), span.span_id)
+        for span in trace.spans
+        if span.status == "error" and b'"exception"' in bytes(span.events)
+    ]
+    return max(throwers)[1] if throwers else None
 
 
 def _outline(span: Span) -> OutlineSpan:

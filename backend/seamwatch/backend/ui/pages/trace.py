@@ -87,9 +87,13 @@ async def _trace(call: Call) -> Trace:
         trace_id = parse_trace_id(call.path_value("trace_id"))
     except ValueError:
         raise _unknown_trace() from None
+    config = call.services.config
     async with call.transaction() as connection:
         trace = await read_trace(
-            connection, trace_id, max_spans=call.services.config.max_trace_spans
+            connection,
+            trace_id,
+            max_spans=config.max_trace_spans,
+            max_bytes=config.max_trace_bytes,
         )
     if trace is None:
         raise _unknown_trace()
