@@ -157,8 +157,10 @@ class OtlpHttpApp:
                 body = await self._protobuf(signal, encoding, chunks, is_gzip)
             except RejectedError as error:
                 return error_answer(encoding, error)  # the body is read: the connection stays good
+        storing = self._service.store(signal, access, body)
+        del body  # once it is decoded nobody may hold it, however long the commit takes
         try:
-            outcome = await self._service.store(signal, access, body)
+            outcome = await storing
         except (RejectedError, UnavailableError) as error:
             return error_answer(encoding, error)
         return success(signal, encoding, outcome)

@@ -21,6 +21,8 @@ from seamwatch.core import RejectedError, UnavailableError
 
 __all__ = ["Ingest"]
 
+_ROW_OVERHEAD_BYTES = 250  # the objects around a row and its share of the aggregates
+
 
 class Ingest:
     """Implements `IngestService` for HTTP and the same calls without asyncio for gRPC; safe from any thread."""
@@ -85,6 +87,7 @@ class Ingest:
             self.admission.abandon(slot)
             raise
         try:
+            self.admission.check()  # what was read while this one waited may fill the memory by now
             yield
         finally:
             self.admission.release()
@@ -99,6 +102,7 @@ class Ingest:
             self.admission.abandon(slot)
             raise UnavailableError(f"no reader came free within {self._config.wait_s} s") from None
         try:
+            self.admission.check()
             yield
         finally:
             self.admission.release()
@@ -122,7 +126,7 @@ class Ingest:
                 batch, await asyncio.wait_for(waiting, self._config.commit_timeout_s)
             )
         except TimeoutError:
-            stored.cancel()
+            _give_up(batch, stored)
             raise self._commit_timeout() from None
 
     def decode_and_submit(
@@ -144,7 +148,7 @@ class Ingest:
         try:
             return self._outcome(batch, stored.result(self._config.commit_timeout_s))
         except concurrent.futures.TimeoutError:
-            stored.cancel()
+            _give_up(batch, stored)
             raise self._commit_timeout() from None
 
     def _count_in(self, size_bytes: int) -> Callable[[], None]:
@@ -157,6 +161,8 @@ class Ingest:
         if not batch.rows and not batch.out_of_range_rows:
             counted()
             return None
+        counted()
+        counted = self._count_in(_held_bytes(batch))
         stored = self._sink.submit(batch)
         stored.add_done_callback(lambda _: counted())
         return stored
@@ -194,3 +200,20 @@ class Ingest:
             else "the database refuses these rows"
         )
         return Outcome(rejected, f"{rejected} spans rejected, the first because: {message}")
+
+
+def _held_bytes(batch: Batch) -> int:
+    """What a decoded request takes in memory: small spans take four times their bytes on the wire."""
+    rows = (*batch.rows, *batch.out_of_range_rows)
+    return sum(map(len, rows)) + _ROW_OVERHEAD_BYTES * len(rows)
+
+
+def _give_up(batch: Batch, stored: Future[StoreResult]) -> None:
+    """Nobody waits any more: unless a writer has it already, the request is not stored and its memory is freed.
+
+    The sink forgets it when a writer comes by, which a database that hangs may delay without end.
+    """
+    if stored.cancel():
+        batch.rows = []
+        batch.out_of_range_rows = []
+        batch.aggregates = batch.kind.new_aggregates()
