@@ -27,9 +27,13 @@ class AdminConfig:
     """Requests one token may make at once after a pause."""
     max_trace_spans: int = 10_000
     """Spans of one trace that are read; what is beyond is reported as truncated."""
+    max_trace_bytes: int = 32 * 1024 * 1024
+    """Bytes of one trace that are read, resource and scope counted with every span; as above."""
 
     def __post_init__(self) -> None:
-        for name in ("statement_timeout_s", "requests_per_s", "request_burst", "max_trace_spans"):
+        for name in (
+            "statement_timeout_s", "requests_per_s", "request_burst", "max_trace_spans", "max_trace_bytes",
+        ):  # fmt: skip
             value = getattr(self, name)
             if value <= 0:
                 raise ConfigurationError(

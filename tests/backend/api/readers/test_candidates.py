@@ -94,7 +94,7 @@ def test_trace_and_summaries_read_the_primary_key_only(crowded: Any, loop: Any) 
     with psycopg.connect(app) as connection:
         connection.execute("SELECT set_config('seamwatch.tenant_id', '1', true)")
         for name, values in (
-            ("trace_spans", {"trace_id": b"x" * 16, "max_spans": 100}),
+            ("trace_spans", {"trace_id": b"x" * 16, "max_spans": 100, "max_bytes": 10**6}),
             (
                 "trace_summaries",
                 {**search.sql_filters(), "trace_ids": [b"x" * 16], "max_spans": 100},

@@ -157,6 +157,59 @@ def test_trace_of_exactly_the_limit_is_whole(api: Any, store: Any, span_row: Any
     assert (trace["truncated"], len(trace["spans"])) == (False, 5)
 
 
+@pytest.mark.parametrize(
+    ("many", "large"),
+    [
+        ("span", {"attributes": '{"v": "%s"}' % ("x" * 10_000)}),
+        ("span", {"name": "x" * 10_000}),
+        ("span", {"status_message": "x" * 10_000}),
+        ("span", {"events": '[{"name": "%s"}]' % ("x" * 10_000)}),
+        ("resource", {}),
+        ("scope", {}),
+    ],
+)
+def test_trace_beyond_the_bytes_shows_its_first_spans(
+    api: Any, store: Any, span_row: Any, many: str, large: dict[str, str]
+) -> None:
+    api = api.with_services(config=AdminConfig(max_trace_bytes=35_000))
+    size = {"resource": 0, "scope": 0, many: 10_000}
+    store.execute(
+        "INSERT INTO seamwatch.resource (tenant_id, resource_id, service_name, attributes)"
+        " SELECT 1, n, 'shop', jsonb_build_object('v', repeat('x', %s)) FROM generate_series(1, 2) n",
+        (size["resource"],),
+    )
+    store.execute(
+        "INSERT INTO seamwatch.scope (tenant_id, scope_id, name, version, attributes)"
+        " SELECT 1, n, repeat('x', %s), '', '{}' FROM generate_series(1, 2) n",
+        (size["scope"],),
+    )
+    store.add(
+        *(
+            span_row(trace=1, id=n + 1, at=store.now, resource=1 + n % 2, scope=2 - n % 2, **large)
+            for n in range(50)
+        )
+    )
+
+    answer = api.get(f"/api/apm/traces/{1:032x}")
+
+    trace = answer.json()
+    assert trace["truncated"] is True
+    assert [int(span["span_id"], 16) for span in trace["spans"]] == [1, 2, 3]
+    assert all(span["resource"] and span["scope"] for span in trace["spans"])
+    assert len(answer.content) < 40_000
+
+
+def test_span_larger_than_the_bytes_of_a_trace_is_shown_alone(
+    api: Any, store: Any, span_row: Any
+) -> None:
+    api = api.with_services(config=AdminConfig(max_trace_bytes=1))
+    store.add(span_row(trace=1, at=store.now), span_row(trace=1, id=2, at=store.now))
+
+    trace = api.get(f"/api/apm/traces/{1:032x}").json()
+
+    assert (trace["truncated"], [span["span_id"][-1] for span in trace["spans"]]) == (True, ["1"])
+
+
 @pytest.mark.parametrize("text", ["x", "0" * 32, "a" * 31, "a" * 33, "g" * 32, "a" * 31 + "%20"])
 def test_bad_trace_id_is_refused(api: Any, text: str) -> None:
     answer = api.get(f"/api/apm/traces/{text}")

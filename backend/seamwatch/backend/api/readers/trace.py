@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -40,23 +39,37 @@ def parse_trace_id(text: str) -> bytes:
 
 
 async def read_trace(
-    connection: AsyncConnection[Any], trace_id: bytes, *, max_spans: int = 10_000
+    connection: AsyncConnection[Any],
+    trace_id: bytes,
+    *,
+    max_spans: int = 10_000,
+    max_bytes: int = 32 * 1024 * 1024,
 ) -> Trace | None:
-    """The first `max_spans` spans of a trace by start time; None where there is none.
+    """The first spans of a trace by start time, at least one; None where there is none.
 
     Spans whose start lies outside every partition are included.
+
+    Args:
+        connection: A tenant's transaction.
+        trace_id: 16 bytes.
+        max_spans: Most spans.
+        max_bytes: Most bytes of their texts and JSON, resource and scope counted with every span: the answer
+            repeats them, and a sender sends them once for thousands of spans.
     """
     async with connection.cursor(row_factory=namedtuple_row) as cursor:
         await cursor.execute(
-            queries.load("trace_spans"), {"trace_id": trace_id, "max_spans": max_spans}
+            queries.load("trace_spans"),
+            {"trace_id": trace_id, "max_spans": max_spans, "max_bytes": max_bytes},
         )
         rows: list[Any] = await cursor.fetchall()
     if not rows:
         return None
-    is_truncated = len(rows) > max_spans
-    rows = rows[:max_spans]
-    resources = await _resources(connection, {row.resource_id for row in rows})
-    scopes = await _scopes(connection, {row.scope_id for row in rows})
+    # In the order of their first use: what max_bytes cuts off belongs to spans that are cut off too.
+    resources = await _resources(connection, _ids(rows, "resource_id"), max_bytes)
+    scopes = await _scopes(connection, _ids(rows, "scope_id"), max_bytes)
+    shown = min(max_spans, _count_within(max_bytes, rows, resources, scopes))
+    is_truncated = len(rows) > shown or not rows[-1].is_last
+    rows = rows[:shown]
     starts = [row.start_us * 1000 + row.start_ns for row in rows]
     first_ns = min(starts)
     last_ns = max(start + row.duration_ns for start, row in zip(starts, rows, strict=True))
@@ -70,6 +83,25 @@ async def read_trace(
             for row, start_ns in zip(rows, starts, strict=True)
         ],
     )
+
+
+def _ids(rows: list[Any], column: str) -> list[int]:
+    """The different ids in a column, in the order of their first row."""
+    return list(dict.fromkeys(getattr(row, column) for row in rows))
+
+
+def _count_within(
+    max_bytes: int, rows: list[Any], resources: dict[int, JsonText], scopes: dict[int, JsonText]
+) -> int:
+    """How many rows fit into `max_bytes`; one always does."""
+    total = 0
+    for count, row in enumerate(rows):
+        total += row.bytes
+        total += len(memoryview(resources.get(row.resource_id, _NOTHING)))
+        total += len(memoryview(scopes.get(row.scope_id, _NOTHING)))
+        if total > max_bytes:
+            return max(1, count)
+    return len(rows)
 
 
 def _span(
@@ -105,11 +137,11 @@ def _word(words: tuple[str, ...], number: int) -> str:
 
 
 async def _resources(
-    connection: AsyncConnection[Any], resource_ids: Iterable[int]
+    connection: AsyncConnection[Any], resource_ids: list[int], max_bytes: int
 ) -> dict[int, JsonText]:
     """Each resource as JSON, encoded once however many spans share it."""
     cursor = await connection.execute(
-        queries.load("trace_resources"), {"resource_ids": list(resource_ids)}
+        queries.load("trace_resources"), {"resource_ids": resource_ids, "max_bytes": max_bytes}
     )
     return {
         resource_id: _encoded(
@@ -124,10 +156,12 @@ async def _resources(
 
 
 async def _scopes(
-    connection: AsyncConnection[Any], scope_ids: Iterable[int]
+    connection: AsyncConnection[Any], scope_ids: list[int], max_bytes: int
 ) -> dict[int, JsonText]:
     """Each scope as JSON, encoded once however many spans share it."""
-    cursor = await connection.execute(queries.load("trace_scopes"), {"scope_ids": list(scope_ids)})
+    cursor = await connection.execute(
+        queries.load("trace_scopes"), {"scope_ids": scope_ids, "max_bytes": max_bytes}
+    )
     return {
         scope_id: _encoded(
             Scope(

@@ -30,7 +30,7 @@ from seamwatch.backend.api.types import Listing, Trace, TraceSummary
 from seamwatch.backend.api.window import utc_now
 from seamwatch.backend.auth.roles import READ_ROLES
 
-__all__ = ["ATTRIBUTES", "ROUTES", "TRACE_PARAMETERS", "trace_not_found", "trace_search"]
+__all__ = ["ROUTES"]
 
 # Senders' clocks run a little ahead of ours; what starts later than this is found by end=.
 _CLOCK_SKEW = timedelta(seconds=5)
@@ -126,9 +126,13 @@ async def get_trace(call: Call) -> Response:
         trace_id = parse_trace_id(text)
     except ValueError as error:
         raise invalid("trace_id", text, "is not a trace id", str(error)) from error
+    config = call.services.config
     async with call.transaction() as connection:
         trace = await read_trace(
-            connection, trace_id, max_spans=call.services.config.max_trace_spans
+            connection,
+            trace_id,
+            max_spans=config.max_trace_spans,
+            max_bytes=config.max_trace_bytes,
         )
     if trace is None:
         raise trace_not_found()
