@@ -29,3 +29,12 @@ def test_a_service_beyond_the_bound_of_its_tenant_leaves_other_tenants_alone() -
 
     assert limit.limit(1, b"cart", b"a") == (OTHER, OTHER)
     assert limit.limit(2, b"cart", b"a") == (b"cart", b"a")
+
+
+def test_a_tenant_with_many_services_of_many_names_is_bounded_as_a_whole() -> None:
+    limit = NameLimit(services=10, names=10, tenant_names=3)
+
+    seen = [limit.limit(1, b"s%d" % (index % 5), b"n%d" % index)[1] for index in range(5)]
+
+    assert seen == [b"n0", b"n1", b"n2", OTHER, OTHER]
+    assert limit.limit(2, b"s", b"n") == (b"s", b"n")

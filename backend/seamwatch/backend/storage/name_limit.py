@@ -17,10 +17,14 @@ class NameLimit:
     Args:
         services: Most services of one tenant.
         names: Most operation names of one service.
+        tenant_names: Most operation names of all services of one tenant: what is remembered is bounded by it.
     """
 
-    def __init__(self, *, services: int = 2_000, names: int = 1_000) -> None:
-        self._services, self._names = services, names
+    def __init__(
+        self, *, services: int = 2_000, names: int = 1_000, tenant_names: int = 50_000
+    ) -> None:
+        self._services, self._names, self._tenant_names = services, names, tenant_names
+        self._counts: dict[int, int] = {}
         self._seen: dict[int, dict[bytes, set[bytes]]] = {}
 
     def limit(self, tenant_id: int, service_name: bytes, name: bytes) -> tuple[bytes, bytes]:
@@ -32,7 +36,9 @@ class NameLimit:
                 return OTHER, OTHER
             names = services.setdefault(service_name, set())
         if name not in names:
-            if len(names) >= self._names:
+            count = self._counts.get(tenant_id, 0)
+            if len(names) >= self._names or count >= self._tenant_names:
                 return service_name, OTHER
+            self._counts[tenant_id] = count + 1
             names.add(name)
         return service_name, name
