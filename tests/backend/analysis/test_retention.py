@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -224,3 +226,39 @@ def test_settings_come_from_their_variables() -> None:
     assert RetentionConfig.from_environment(environ) == RetentionConfig(
         retention_days=7, aggregate_retention_days=14
     )
+
+
+def test_a_resource_used_again_while_it_is_being_deleted_stays(
+    database: str,
+    analysis: psycopg.Connection,
+    today_clock: TodayClock,
+    eventually: Callable[..., None],
+) -> None:
+    long_ago = today_clock.now.date() - 100 * DAY
+    loop = Retention(database, CONFIG, MetricRegistry(), clock=today_clock)
+    with (
+        psycopg.connect(database, autocommit=True) as watching,
+        ThreadPoolExecutor() as executor,
+        psycopg.connect(database) as writing,
+    ):
+        watching.execute(
+            "INSERT INTO seamwatch.resource (tenant_id, resource_id, service_name, attributes, last_used_on) "
+            "VALUES (1, 7, 'shop', '{}', %s)",
+            (long_ago,),
+        )
+        writing.execute(
+            "UPDATE seamwatch.resource SET last_used_on = %s WHERE resource_id = 7",
+            (today_clock.now.date(),),
+        )
+        deleting = executor.submit(loop.run, analysis)
+        eventually(
+            lambda: watching.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database()"
+            ).fetchone()
+        )
+
+        writing.commit()
+        deleting.result(20)
+
+        assert _ages(watching, "resource", "last_used_on", today_clock.now) == [0]

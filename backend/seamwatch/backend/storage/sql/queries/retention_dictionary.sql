@@ -8,4 +8,5 @@ DELETE FROM {relation}
     SELECT d.ctid
       FROM {relation} d
      WHERE d.last_used_on < %(before)s
-     LIMIT %(row_limit)s));
+     LIMIT %(row_limit)s))
+   AND last_used_on < %(before)s;  -- asked again of a row whose last use a writer moved meanwhile
