@@ -111,3 +111,16 @@ def test_tenants_and_windows_do_not_share_answers(
     ]
 
     assert found == [1, 0, 0]
+
+
+def test_beyond_its_bytes_the_oldest_answers_are_forgotten(
+    api: Any, seconds: _Seconds, reads: list[str]
+) -> None:
+    body_bytes = len(api.get("/api/apm/dashboard?window=15m").content)
+    reads.clear()
+    api = api.with_services(dashboards=DashboardCache(seconds, max_bytes=2 * body_bytes))
+
+    for window in ("15m", "30m", "45m", "45m", "30m", "15m", "45m"):
+        api.get(f"/api/apm/dashboard?window={window}")
+
+    assert reads == ["15m", "30m", "45m", "15m"]

@@ -26,6 +26,7 @@ __all__ = ["DashboardCache"]
 
 _FRESH_S = 1.0
 _MAX_ENTRIES = 512
+_MAX_BYTES = 16 * 1024 * 1024
 
 
 class _Caller(Asked, Protocol):
@@ -53,11 +54,20 @@ class DashboardCache:
     its snapshot: while no transaction has written and the minute is the same, so is the answer. Where
     something was written but the numbers came out equal, body and ETag stay too: `generated_at` says
     when these numbers were first computed.
+
+    Args:
+        monotonic: Seconds; replaced in tests.
+        max_bytes: Of all bodies, the last one apart. A viewer may ask for any window and a tenant have 2,000
+            services, so a number of entries alone would be no bound.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, *, max_bytes: int = _MAX_BYTES
+    ) -> None:
         self._monotonic = monotonic
+        self._max_bytes = max_bytes
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._bytes = 0  # of all bodies
         self._locks: dict[Hashable, asyncio.Lock] = {}
 
     async def answer(
@@ -113,8 +123,16 @@ class DashboardCache:
             return old
         body = msgspec.json.encode(dashboard)
         entry = _Entry(body, etag_of(body), content, snapshot, minute, checked_at)
-        self._entries[key] = entry
-        self._entries.move_to_end(key)
-        if len(self._entries) > _MAX_ENTRIES:
-            self._entries.popitem(last=False)
+        self._keep(key, entry)
         return entry
+
+    def _keep(self, key: Hashable, entry: _Entry) -> None:
+        """Keep a new answer; beyond the bounds the oldest ones go."""
+        replaced = self._entries.pop(key, None)
+        self._entries[key] = entry
+        self._bytes += len(entry.body) - (len(replaced.body) if replaced else 0)
+        while len(self._entries) > _MAX_ENTRIES or (
+            self._bytes > self._max_bytes and len(self._entries) > 1
+        ):
+            _, oldest = self._entries.popitem(last=False)
+            self._bytes -= len(oldest.body)
