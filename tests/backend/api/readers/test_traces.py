@@ -160,6 +160,17 @@ def test_item_sums_its_trace_up(api: Any, store: Any, span_row: Any) -> None:
     }
 
 
+def test_name_in_the_list_is_cut_to_a_thousand_characters_and_found_whole(
+    api: Any, store: Any, span_row: Any
+) -> None:
+    name = "ü" * 1_001
+    store.add(span_row(trace=1, at=store.now - timedelta(minutes=1), name=name))
+
+    (item,) = api.get("/api/apm/traces", params={"operation": name}).json()["items"]
+
+    assert item["root_name"] == "ü" * 1_000
+
+
 def test_start_is_inclusive_and_end_exclusive(api: Any, store: Any, span_row: Any) -> None:
     times = [store.now - timedelta(minutes=n) for n in (1, 2, 3)]
     store.add(*(span_row(trace=n + 1, at=at) for n, at in enumerate(times)))

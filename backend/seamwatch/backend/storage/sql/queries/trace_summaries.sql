@@ -3,8 +3,9 @@
 --         is_error_only boolean, service_name, name text, alternatives jsonb[] (each NULL: any), duration_low,
 --         duration_high bigint, status_low, status_high smallint, search_start, search_end timestamptz
 -- out:    trace_id text (hex), span_count, error_count bigint, start_ns, end_ns numeric (since 1970), root_service_name,
---         root_name text (of the first span without a parent, else of the first span), match_ns numeric,
---         match_span_id bytea (NULL: no span matches)
+--         root_name text (of the first span without a parent, else of the first span; cut to 1,000 characters: one
+--         name may have megabytes, and all of a trace are held at once), match_ns numeric, match_span_id bytea
+--         (NULL: no span matches)
 -- index:  primary keys of span and span_out_of_range
 -- budget: 20 ms for 50 traces
 SELECT encode(wanted.trace_id, 'hex') AS trace_id, summary.span_count, summary.error_count,
@@ -23,7 +24,7 @@ SELECT encode(wanted.trace_id, 'hex') AS trace_id, summary.span_count, summary.e
            (array_agg(member.span_id ORDER BY member.ns DESC, member.span_id DESC)
                FILTER (WHERE member.is_match))[1] AS match_span_id
       FROM (
-        (SELECT span.span_id, span.service_name, span.name, span.status_code, span.duration_ns,
+        (SELECT span.span_id, span.service_name, left(span.name, 1000) AS name, span.status_code, span.duration_ns,
                 span.parent_span_id IS NOT NULL AS is_child,
                 (extract(epoch FROM span.start_time) * 1000000)::bigint * 1000::numeric + span.start_ns AS ns,
                 (NOT %(is_entry_only)s OR span.parent_span_id IS NULL OR span.kind IN (2, 5))
@@ -40,7 +41,7 @@ SELECT encode(wanted.trace_id, 'hex') AS trace_id, summary.span_count, summary.e
           WHERE span.trace_id = wanted.trace_id
           LIMIT %(max_spans)s)
          UNION ALL
-        (SELECT outside.span_id, outside.service_name, outside.name, outside.status_code, outside.duration_ns,
+        (SELECT outside.span_id, outside.service_name, left(outside.name, 1000), outside.status_code, outside.duration_ns,
                 outside.parent_span_id IS NOT NULL,
                 (extract(epoch FROM outside.start_time) * 1000000)::bigint * 1000::numeric + outside.start_ns,
                 false
