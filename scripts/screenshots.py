@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-SIZE = {"width": 1280, "height": 800}
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 WAIT_MS = 60_000
 
 

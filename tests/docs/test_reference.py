@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from seamwatch.backend.analysis import wake_channel
 from seamwatch.backend.api.app import api_modules
 from seamwatch.backend.api.parameter import PrefixParameter
 from seamwatch.backend.api.registry import RouteRegistry
@@ -30,7 +31,8 @@ def metric_names() -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     names = {text for text in constants if re.fullmatch(r"seamwatch(_[a-z]+)+", text)}
-    return names - database_roles
+    channels = {wake_channel("retention"), wake_channel("fold_rollups")}
+    return names - database_roles - channels
 
 
 def test_metrics_page_lists_the_metrics_of_the_code() -> None:
