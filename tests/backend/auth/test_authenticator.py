@@ -112,7 +112,20 @@ def test_guesses_at_one_token_id_from_many_addresses_are_locked_out(
             authenticator.authenticate(bearer(forged_for(token_id)), peer=f"192.0.2.{number}")
 
     with pytest.raises(LockedOutError):
-        authenticator.authenticate(bearer(forged_for(token_id)), peer="192.0.2.200")
+        authenticator.authenticate(bearer(forged_for(token_id)), peer="192.0.2.9")
+
+
+def test_guesses_at_a_token_id_do_not_keep_its_owner_on_another_address_out(
+    authenticator: Authenticator, make_token: MakeToken
+) -> None:
+    token = make_token()
+    for number in range(30):
+        with pytest.raises(UnauthenticatedError):
+            authenticator.authenticate(
+                bearer(forged_for(token.token_id)), peer=f"203.0.113.{number}"
+            )
+
+    assert authenticator.authenticate(bearer(token.token), peer=PEER).token_id == token.token_id
 
 
 def test_other_ports_of_a_locked_address_are_locked_and_other_addresses_are_not(

@@ -60,3 +60,16 @@ def test_memory_stays_bounded_under_any_number_of_keys(clock: Any) -> None:
 def test_lockout_that_can_never_open_is_refused(clock: Any, limits: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         LockOut(clock=clock, **limits)
+
+
+def test_key_has_failures_until_they_have_refilled(clock: Any) -> None:
+    lockout = LockOut(failures=10, window_s=60.0, clock=clock)
+    seen = [lockout.has_failures("peer")]
+    lockout.record_failure("peer")
+
+    clock.advance(5.0)
+    seen.append(lockout.has_failures("peer"))
+    clock.advance(1.0)
+    seen.append(lockout.has_failures("peer"))
+
+    assert seen == [False, True, False]

@@ -244,7 +244,8 @@ class Authenticator:
 
     def _refuse_if_locked(self, peer_key: str, token_id: str | None) -> None:
         waits = [self._peer_lockout.retry_after_s(peer_key)]
-        if token_id is not None:
+        # Ids are public: guesses from elsewhere must not keep the owner of the right secret out.
+        if token_id is not None and self._peer_lockout.has_failures(peer_key):
             waits.append(self._token_lockout.retry_after_s(token_id))
         retry_after_s = max((wait for wait in waits if wait is not None), default=None)
         if retry_after_s is not None:

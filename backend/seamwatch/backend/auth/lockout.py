@@ -43,6 +43,13 @@ class LockOut:
             level = self._level(key, self._clock.monotonic())
         return None if level >= 1 else (1 - level) / self._refill_per_s
 
+    def has_failures(self, key: str) -> bool:
+        """Whether `key` has failed and not yet refilled."""
+        if key not in self._buckets:
+            return False
+        with self._lock:
+            return self._level(key, self._clock.monotonic()) < self._failures
+
     def record_failure(self, key: str) -> None:
         """Count one refused attempt of `key`."""
         with self._lock:
