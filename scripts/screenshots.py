@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-SIZE: ViewportSize = {"width": 1280, "height": 800}
+WIDTH, HEIGHT = 1280, 800
 WAIT_MS = 60_000
 
 
@@ -43,7 +43,11 @@ def main(argv: list[str] | None = None) -> int:
     parts = urlsplit(given.link or given.url)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE, color_scheme=given.theme, device_scale_factor=1.5)
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT},
+            color_scheme=given.theme,
+            device_scale_factor=1.5,
+        )
         page.set_default_timeout(WAIT_MS)
         if given.link is not None:
             page.goto(given.link)
