@@ -96,3 +96,9 @@ def test_a_database_without_partitions_is_no_range_at_all(database: str) -> None
         times()
 
     times.stop()
+
+
+def test_starting_again_reads_again(times: PartitionTimes) -> None:
+    times.start()
+
+    assert times().first_ns == TODAY_NS - 2 * DAY_NS

@@ -48,6 +48,7 @@ from seamwatch.core import ConfigurationError, UnavailableError
 __all__ = ["Addresses", "Server"]
 
 _LOG = logging.getLogger(__name__)
+_SINK_STOP_S = 1.0
 _DATABASE_PAUSES_S = (0.2, 0.5, 1.0, 2.0)  # the last one repeats
 
 
@@ -147,7 +148,8 @@ class Server:
             observer=SinkMetrics(self.metrics),
             max_out_of_range=config.receiver.max_out_of_range,
         )
-        self._stack.callback(sink.stop)
+        # Everyone was answered when the drain ended: what a hung database still holds has no sender that waits.
+        self._stack.callback(sink.stop, _SINK_STOP_S)
         times = PartitionTimes(self.conninfo)
         self._stack.callback(times.stop)
         ingest = Ingest(
@@ -190,9 +192,8 @@ class Server:
         self._stack.callback(self._join, admin_thread)
         self._start_receivers(ingest, receiver_metrics, grpc_socket, http_socket)
         self._stack.callback(admin_thread.request_stop)
-        admin_token = self._prepare_database()
-        times.start()
-        sink.start(self._writer_mode())
+        admin_token, writer_mode = self._prepare_database(times)
+        sink.start(writer_mode)
         loops.start()
         self.addresses = Addresses(
             otlp_grpc=self._grpc_address,
@@ -207,15 +208,20 @@ class Server:
             Authenticator(self.conninfo, mode=mode, config=self._config.auth)
         )
 
-    def _prepare_database(self) -> FirstAdmin | None:
-        """Schema, partitions and the first token; waits for a database that is not ours and not there yet."""
+    def _prepare_database(self, times: PartitionTimes) -> tuple[FirstAdmin | None, WriterMode]:
+        """Schema, partitions, the first token and how to write; waits for a database that is not ours and not there."""
         pauses_s = iter(_DATABASE_PAUSES_S)
         while True:
             try:
                 if self._config.postgres.database_url is not None:
                     open_postgres(self._config.postgres, progress=self._progress)
                 self._prepare_schema()
-                return ensure_first_admin(self.conninfo, self._config.postgres.state_dir)
+                writer_mode = self._writer_mode()
+                times.start()
+                # Last: made again after a fault it would say that there is an administrator already.
+                return ensure_first_admin(
+                    self.conninfo, self._config.postgres.state_dir
+                ), writer_mode
             except (UnavailableError, psycopg.OperationalError) as error:
                 if self._config.postgres.database_url is None:
                     raise

@@ -59,10 +59,11 @@ class PartitionTimes:
         """Read it now and keep it current; before that nothing is in range.
 
         Raises:
-            psycopg.Error: The database does not answer; may be called again.
+            psycopg.Error: The database does not answer.
         """
         self._range = self._read()
-        self._thread.start()
+        if not self._thread.is_alive():  # a server's start that lost its database comes here again
+            self._thread.start()
 
     def stop(self) -> None:
         """End the thread."""
