@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from seamwatch.backend.storage import access as access_module
 from seamwatch.backend.storage.access import TenantDatabase
 from seamwatch.backend.storage.tenants import Tenant
 from seamwatch.core import UnavailableError
@@ -93,6 +94,48 @@ def test_a_statement_over_its_time_is_unavailable_and_the_connection_is_usable_a
             return await _traces(reader, tenants[0].tenant_id)
 
     assert asyncio.run(read()) == [trace_id]
+
+
+def test_slow_statements_of_one_tenant_leave_connections_for_another(
+    database: str, tenants: Tenants, insert_span: InsertSpan
+) -> None:
+    slow, quick = (tenant.tenant_id for tenant in tenants)
+    expected = insert_span(quick)
+
+    async def read() -> tuple[list[bytes], int]:
+        async with TenantDatabase(database, max_connections=4) as reader:
+
+            async def sleep() -> None:
+                async with reader.transaction(slow, timeout_ms=60_000) as connection:
+                    await connection.execute("SELECT pg_sleep(30)")
+
+            sleepers = [asyncio.create_task(sleep()) for _ in range(20)]
+            await asyncio.sleep(0)
+            seen = await _traces(reader, quick)
+            done = sum(task.done() for task in sleepers)
+            for task in sleepers:
+                task.cancel()
+            await asyncio.gather(*sleepers, return_exceptions=True)
+            assert len(await _traces(reader, slow)) == 0
+        return seen, done
+
+    assert asyncio.run(read()) == ([expected], 0)
+
+
+def test_a_tenant_that_waits_for_its_own_slow_statements_is_told_to_come_back(
+    database: str, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_module, "_WAIT_FOR_CONNECTION_S", 0.05)
+    tenant_id = tenants[0].tenant_id
+
+    async def read() -> None:
+        async with TenantDatabase(database, max_connections=2) as reader:
+            async with reader.transaction(tenant_id, timeout_ms=1_000):
+                with pytest.raises(UnavailableError, match="busy"):
+                    await _traces(reader, tenant_id)
+            assert await _traces(reader, tenant_id) == []
+
+    asyncio.run(read())
 
 
 def test_a_cancelled_task_cancels_its_statement_on_the_server(

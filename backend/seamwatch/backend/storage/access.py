@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,11 +43,13 @@ class TenantDatabase:
 
     Args:
         conninfo: The privileged login; the pool acts as `seamwatch_app` from the first statement.
-        max_connections: More transactions than this wait, at most five seconds.
+        max_connections: More transactions than this wait, at most five seconds. One tenant gets half of them,
+            so that the slow searches of one leave connections for the others.
     """
 
     def __init__(self, conninfo: str, *, max_connections: int = 8) -> None:
         self._max_connections = max_connections
+        self._shares: dict[int, _Share] = {}  # of tenants that read or wait now
         self._pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
             conninfo_as(conninfo, "seamwatch_app", application_name="seamwatch api"),
             kwargs={"autocommit": True},
@@ -91,6 +94,40 @@ class TenantDatabase:
             UnavailableError: The database is away, busy, or a statement took longer.
         """
         _require(tenant_id, timeout_ms)
+        async with self._share_of(tenant_id):
+            async with self._connected(tenant_id, timeout_ms) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _share_of(self, tenant_id: int) -> AsyncIterator[None]:
+        """One of the connections that the tenant may hold at a time."""
+        share = self._shares.get(tenant_id)
+        if share is None:
+            share = self._shares[tenant_id] = _Share(max(1, self._max_connections // 2))
+        share.users += 1
+        try:
+            try:
+                async with asyncio.timeout(_WAIT_FOR_CONNECTION_S):
+                    await share.connections.acquire()
+            except TimeoutError as error:
+                raise UnavailableError(
+                    "the database is busy with earlier requests of this tenant",
+                    retry_after_s=_RETRY_AFTER_S,
+                ) from error
+            try:
+                yield
+            finally:
+                share.connections.release()
+        finally:
+            share.users -= 1
+            if share.users == 0:
+                del self._shares[tenant_id]
+
+    @asynccontextmanager
+    async def _connected(
+        self, tenant_id: int, timeout_ms: int
+    ) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """The transaction itself, its errors translated."""
         connection = await self._begin(tenant_id, timeout_ms)
         try:
             yield connection
@@ -136,6 +173,14 @@ class TenantDatabase:
             await connection.close()
         finally:
             await self._pool.putconn(connection)
+
+
+class _Share:
+    """What one tenant may hold of the pool, and how many of its transactions hold or want some."""
+
+    def __init__(self, connections: int) -> None:
+        self.connections = asyncio.Semaphore(connections)
+        self.users = 0
 
 
 def _require(tenant_id: int, timeout_ms: int) -> None:
