@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from seamwatch.backend.api.call import Call
+from seamwatch.backend.api.large_answers import LargeAnswers
 from seamwatch.backend.api.problem import ProblemError
 from seamwatch.backend.api.problem_response import (
     as_problem,
@@ -67,6 +68,7 @@ class Dispatcher:
         self._limiter = RateLimiter(
             requests_per_s=services.config.requests_per_s, burst=services.config.request_burst
         )
+        self._large_answers = LargeAnswers()
         self._requests = services.metrics.counter(
             "seamwatch_api_requests", "requests of the admin listener answered", labels=("status",)
         )
@@ -91,7 +93,7 @@ class Dispatcher:
             response = await work
         finally:
             await _cancel(work)
-        await response(scope, receive, send)
+        await self._large_answers.send(response, scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         """The response to any request; only cancellation gets out of here."""
