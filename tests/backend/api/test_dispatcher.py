@@ -89,10 +89,11 @@ def test_metrics_are_open_to_this_machine_only(api: Any) -> None:
         api.get("/metrics", role=None, peer="127.0.0.1").status_code,
         api.get("/metrics", role=None, peer="192.0.2.1").status_code,
         api.get("/metrics", role=None, headers={"X-Forwarded-For": "192.0.2.1"}).status_code,
+        api.get("/metrics", role=None, headers={"X-Real-IP": "192.0.2.1"}).status_code,
         api.get("/metrics", role="viewer", peer="192.0.2.1").status_code,
     ]
 
-    assert statuses == [200, 401, 401, 200]
+    assert statuses == [200, 401, 401, 401, 200]
 
 
 def test_unknown_path_answers_404_as_a_problem(api: Any) -> None:

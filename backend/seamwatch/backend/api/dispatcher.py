@@ -30,7 +30,7 @@ from seamwatch.backend.auth.access import Access
 from seamwatch.backend.auth.cookies import read_cookie
 from seamwatch.backend.auth.csrf import check_csrf
 from seamwatch.backend.auth.errors import ForbiddenError, UnauthenticatedError
-from seamwatch.backend.auth.peer import is_loopback
+from seamwatch.backend.auth.peer import FORWARDING_HEADERS, is_loopback
 from seamwatch.backend.auth.roles import Role
 from seamwatch.backend.storage.tenants import TenantError
 
@@ -176,7 +176,7 @@ class Dispatcher:
     ) -> Access | None:
         """Who asks. None only where the route lets anybody in."""
         peer = request.client.host if request.client else ""
-        is_forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
+        is_forwarded = not FORWARDING_HEADERS.isdisjoint(request.headers)
         if route.kind is RouteKind.OPEN:
             return None
         if route.is_open_on_loopback and is_loopback(peer) and not is_forwarded:

@@ -1,6 +1,6 @@
 """Authentication and authorization: tokens, roles, sessions, lock-out."""
 
-from seamwatch.backend.auth.access import Access, require_role
+from seamwatch.backend.auth.access import Access
 from seamwatch.backend.auth.authenticator import Authenticator
 from seamwatch.backend.auth.config import AuthConfig, IngestAuthMode
 from seamwatch.backend.auth.csrf import check_csrf, csrf_token
@@ -43,6 +43,5 @@ __all__ = [
     "ensure_first_admin",
     "list_tokens",
     "parse_roles",
-    "require_role",
     "revoke_token",
 ]

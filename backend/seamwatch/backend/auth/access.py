@@ -8,7 +8,7 @@ from datetime import datetime
 from seamwatch.backend.auth.errors import ForbiddenError
 from seamwatch.backend.auth.roles import Role
 
-__all__ = ["Access", "require_role"]
+__all__ = ["Access"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,13 +38,3 @@ class Access:
         if not self.has_any(*roles):
             needed = " or ".join(sorted(roles)) or "(none is enough)"
             raise ForbiddenError(f"this needs a token with the role {needed}")
-
-
-def require_role(access: Access, *roles: Role) -> Access:
-    """`access` itself where it carries at least one of `roles`.
-
-    Raises:
-        ForbiddenError: It carries none of them.
-    """
-    access.require(*roles)
-    return access

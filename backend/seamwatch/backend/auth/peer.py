@@ -5,7 +5,12 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import unquote
 
-__all__ = ["is_loopback", "lockout_key"]
+__all__ = ["FORWARDING_HEADERS", "is_loopback", "lockout_key"]
+
+FORWARDING_HEADERS = frozenset(
+    {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"}
+)
+"""Headers that proxies add: a request with one of them came from further away than its peer."""
 
 
 def is_loopback(peer: str) -> bool:

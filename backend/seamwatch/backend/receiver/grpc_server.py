@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from seamwatch.backend.auth.peer import FORWARDING_HEADERS
 from seamwatch.backend.receiver.config import ReceiverConfig
 from seamwatch.backend.receiver.ingest import Ingest
 from seamwatch.backend.receiver.ingest_protocol import Outcome, Signal
@@ -31,7 +32,6 @@ _THREADS = 64  # calls that wait for their commit hold one each; more wait in gr
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _MAX_MESSAGE_CHARS = 4096  # point 4: an answer stays far below 4 MiB
 _MAX_TRAILER_CHARS = 1000  # it goes out three times, and senders refuse more than 8 KiB of metadata
-_FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
 _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 
@@ -173,7 +173,7 @@ class GrpcReceiver:
     def _receive(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Outcome:
         metadata = [(key, str(value)) for key, value in context.invocation_metadata()]
         authorizations = [value for key, value in metadata if key == "authorization"]
-        is_forwarded = any(key in _FORWARDED for key, _ in metadata)
+        is_forwarded = any(key in FORWARDING_HEADERS for key, _ in metadata)
         access = self._ingest.authenticate(
             authorizations or None, context.peer(), is_forwarded=is_forwarded
         )

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 from seamwatch.backend.auth import Access
+from seamwatch.backend.auth.peer import FORWARDING_HEADERS
 from seamwatch.backend.receiver.gunzip import gunzip
 from seamwatch.backend.receiver.http_answer import (
     Answer,
@@ -45,7 +46,7 @@ _LOG = logging.getLogger(__name__)
 _INLINE_GZIP_BYTES = 4096  # inflates to 4 MiB at most: a thread would cost more than it saves
 _INLINE_JSON_BYTES = 32_768  # half a millisecond
 
-_FORWARDING = frozenset({b"forwarded", b"x-forwarded-for"})
+_FORWARDING = frozenset(name.encode("ascii") for name in FORWARDING_HEADERS)
 _Arguments = TypeVarTuple("_Arguments")
 _Result = TypeVar("_Result")
 Scope = MutableMapping[str, Any]

@@ -11,14 +11,9 @@ from collections import Counter
 from collections.abc import Iterable
 from math import ceil, log2
 
-__all__ = ["BUCKETS_PER_OCTAVE", "bucket_of", "buckets_of", "centre_ns"]
+__all__ = ["BUCKETS_PER_OCTAVE", "buckets_of", "centre_ns"]
 
 BUCKETS_PER_OCTAVE = 16
-
-
-def bucket_of(duration_ns: int) -> int:
-    """Bucket of one duration in nanoseconds; 0 for 1 ns, 0 and negative ones."""
-    return ceil(log2(duration_ns) * 16) if duration_ns > 1 else 0
 
 
 def buckets_of(durations_ns: Iterable[int]) -> tuple[list[int], list[int]]:

@@ -18,6 +18,7 @@ from seamwatch.backend.auth.cookies import (
 )
 from seamwatch.backend.auth.csrf import check_csrf
 from seamwatch.backend.auth.errors import ForbiddenError, LockedOutError, UnauthenticatedError
+from seamwatch.backend.auth.peer import FORWARDING_HEADERS
 from seamwatch.backend.auth.sessions import SessionStore
 from seamwatch.backend.ui.pages.answer import page_answer
 from seamwatch.backend.ui.pages.form_body import read_form, safe_path
@@ -54,7 +55,7 @@ async def _sign_in(call: Call) -> Response:
     form = await read_form(call.request)
     next_path = safe_path(form.get("next", "/"))
     request = call.request
-    is_forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
+    is_forwarded = not FORWARDING_HEADERS.isdisjoint(request.headers)
     try:
         access = await call.services.credentials.by_authorization(
             [f"Bearer {form.get('token', '').strip()}"],
