@@ -8,8 +8,16 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from seamwatch.backend.auth import NewToken, Role, create_token, list_tokens, revoke_token
+from seamwatch.backend.auth import (
+    Authenticator,
+    NewToken,
+    Role,
+    create_token,
+    list_tokens,
+    revoke_token,
+)
 from seamwatch.backend.auth.token_format import parse_token
 from seamwatch.core import RejectedError, UnavailableError
 
@@ -49,6 +57,18 @@ def test_new_token_is_listed_with_its_tenant_roles_label_and_expiry(database: st
         "checkout",
     )
     assert (listed.expires_at, listed.revoked_at, listed.last_used_at) == (expires_at, None, None)
+
+
+def test_token_of_the_last_hour_of_9999_is_read_in_any_time_zone(database: str) -> None:
+    eastern = make_conninfo(database, options="-c timezone=Pacific/Auckland")
+    expires_at = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    made = create_token(eastern, roles=[Role.VIEWER], expires_at=expires_at, actor="test")
+
+    with Authenticator(eastern) as authenticator:
+        access = authenticator.authenticate(f"Bearer {made.token}", peer="192.0.2.1")
+
+    assert access.expires_at == expires_at
+    assert [token.expires_at for token in list_tokens(eastern)] == [expires_at]
 
 
 def test_list_of_another_tenant_does_not_show_the_token(

@@ -73,7 +73,9 @@ def first_line(error: BaseException) -> str:
 
 def _options(conninfo: str) -> str:
     given = str(conninfo_to_dict(conninfo).get("options") or "")
-    return f"{given} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}".strip()
+    bounds = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}"
+    # East of Greenwich the last hours of the year 9999, a common "never", lie beyond what Python can hold.
+    return f"{given} {bounds} -c timezone=UTC".strip()
 
 
 def access_from_row(
