@@ -54,10 +54,23 @@ def test_no_one_connects_without_the_password(
         psycopg.connect(conninfo).close()
 
 
-def test_password_in_the_environment_does_not_win_over_ours(
-    shared_server: RunningPostgres, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGPASSWORD", "the caller's own"),
+        ("PGHOSTADDR", "127.0.0.9"),
+        ("PGOPTIONS", "-c nonsense=on"),
+        ("PGCHANNELBINDING", "require"),
+        ("PGGSSENCMODE", "require"),
+        ("PGSSLMODE", "verify-full"),
+        ("PGTARGETSESSIONATTRS", "standby"),
+        ("PGCLIENTENCODING", "nonsense"),
+    ],
+)
+def test_variables_meant_for_another_server_do_not_win_over_ours(
+    shared_server: RunningPostgres, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.setenv("PGPASSWORD", "the caller's own")
+    monkeypatch.setenv(name, value)
 
     assert answers(shared_server.conninfo)
 

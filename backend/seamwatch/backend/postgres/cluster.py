@@ -23,6 +23,17 @@ DATABASE = "seamwatch"
 SUPERUSER = "postgres"  # not "seamwatch": a schema of the user's name would enter its search_path
 _SETTINGS_FILE = "seamwatch.conf"
 
+# libpq takes what a conninfo leaves open from the caller's PG… variables, which mean another server.
+_AGAINST_ENVIRONMENT = {
+    "hostaddr": "",
+    "options": "",
+    "channel_binding": "prefer",
+    "gssencmode": "disable",
+    "sslmode": "disable",
+    "target_session_attrs": "any",
+    "client_encoding": "UTF8",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
@@ -154,7 +165,12 @@ class Cluster:
                 "the file, or move the folder away to start with an empty database"
             ) from error
         return make_conninfo(
-            host=str(socket_dir), port=PORT, user=SUPERUSER, password=password, dbname=dbname
+            host=str(socket_dir),
+            port=PORT,
+            user=SUPERUSER,
+            password=password,
+            dbname=dbname,
+            **_AGAINST_ENVIRONMENT,
         )
 
 

@@ -29,9 +29,14 @@ _REPORT_EVERY_S = 5.0
 def find_survivor(cluster: Cluster) -> ProcessWatch | None:
     """The postmaster of this cluster that a killed owner left running, if any."""
     pid = _recorded_pid(cluster)
-    if pid is None or pid not in processes_of(cluster.data_dir, cluster_name=cluster.name):
+    if pid is None:
         return None
-    return ProcessWatch(pid)
+    # Watched first: what is then seen of the process is not of a later one with its number.
+    process = ProcessWatch(pid)
+    if pid in processes_of(cluster.data_dir, cluster_name=cluster.name):
+        return process
+    process.close()
+    return None
 
 
 def start_postmaster(

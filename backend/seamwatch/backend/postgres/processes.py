@@ -76,7 +76,7 @@ class ProcessWatch:
 def processes_of(data_dir: Path, *, cluster_name: str) -> list[int]:
     """Pids of the postmaster and the backends that work in `data_dir`, nobody else's."""
     if Path("/proc/self/cwd").exists():
-        return _by_working_folder(data_dir)
+        return _by_working_folder(data_dir, cluster_name)
     return _by_command_line(data_dir, cluster_name)
 
 
@@ -99,7 +99,7 @@ def end_leftovers(data_dir: Path, *, cluster_name: str, grace_s: float = 1.0) ->
         time.sleep(_POLL_S)
 
 
-def _by_working_folder(data_dir: Path) -> list[int]:
+def _by_working_folder(data_dir: Path, cluster_name: str) -> list[int]:
     """Every process of PostgreSQL has the data directory as its working folder."""
     pids = []
     try:
@@ -114,7 +114,11 @@ def _by_working_folder(data_dir: Path) -> list[int]:
             if not os.path.samestat(os.stat(f"/proc/{entry.name}/cwd"), target):
                 continue
             program = Path(os.readlink(f"/proc/{entry.name}/exe")).name
-        except OSError:  # gone, a kernel thread, or another user's
+        except PermissionError:
+            if _is_ours_by_title(Path(entry.path), data_dir, cluster_name, target.st_uid):
+                pids.append(int(entry.name))
+            continue
+        except OSError:  # gone, or a kernel thread
             continue
         if program.split(" ")[0] == "postgres":  # " (deleted)" follows after an upgrade
             pids.append(int(entry.name))
@@ -128,7 +132,30 @@ def _by_command_line(data_dir: Path, cluster_name: str) -> list[int]:
     pids = []
     for line in listing.stdout.splitlines():
         pid, _, title = line.strip().partition(" ")
-        is_postmaster = title.endswith(f"/postgres -D {data_dir}")
-        if is_postmaster or title.startswith(f"postgres: {cluster_name}: "):
+        if _is_title_of(title, data_dir, cluster_name):
             pids.append(int(pid))
     return sorted(pids)
+
+
+def _is_ours_by_title(process: Path, data_dir: Path, cluster_name: str, uid: int) -> bool:
+    """Whether a process whose working folder we may not see is one of the cluster.
+
+    Root in a container mostly lacks CAP_SYS_PTRACE, without which the kernel hides the folder of
+    another user's process. Title and user can be the same in two containers: the control group not.
+    """
+    try:
+        if process.stat().st_uid != uid:
+            return False
+        title = (process / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+        return (
+            _is_title_of(os.fsdecode(title), data_dir, cluster_name)
+            and (process / "cgroup").read_bytes() == Path("/proc/self/cgroup").read_bytes()
+        )
+    except OSError:
+        return False
+
+
+def _is_title_of(title: str, data_dir: Path, cluster_name: str) -> bool:
+    """Whether `title` is that of the cluster's postmaster or of one of its backends."""
+    is_postmaster = title.endswith(f"/postgres -D {data_dir}")
+    return is_postmaster or title.startswith(f"postgres: {cluster_name}: ")
