@@ -13,6 +13,7 @@ import pytest
 from seamwatch.backend.auth import (
     Access,
     ForbiddenError,
+    LockedOutError,
     NewToken,
     Role,
     UnauthenticatedError,
@@ -92,6 +93,32 @@ def test_sign_in_gives_a_new_cookie_and_ends_the_session_before_it(
     assert first.csrf_token != second.csrf_token
     assert found_first is None
     assert found_second is not None
+
+
+def test_token_that_signs_in_without_end_leaves_few_sessions_and_entries(
+    run: Run, make_token: MakeToken, database: str, clock: Any
+) -> None:
+    token, other = make_token(Role.VIEWER), make_token(Role.VIEWER)
+
+    async def act(store: SessionStore) -> LockedOutError:
+        for _ in range(30):
+            await store.begin(access_of(token))
+        with pytest.raises(LockedOutError) as refused:
+            await store.begin(access_of(token))
+        await store.begin(access_of(other))
+        clock.advance(2.0)
+        await store.begin(access_of(token))
+        return refused.value
+
+    error = run(act)
+
+    with psycopg.connect(database) as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM seamwatch.browser_session),"
+            " (SELECT count(*) FROM seamwatch.audit_entry WHERE action = 'sign_in')"
+        ).fetchone()
+    assert row == (32, 32)
+    assert error.retry_after_s == pytest.approx(2.0)
 
 
 def test_session_ends_after_thirty_idle_minutes_and_each_request_counts(

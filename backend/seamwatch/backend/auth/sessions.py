@@ -23,7 +23,8 @@ from seamwatch.backend.auth._database import (
 from seamwatch.backend.auth.access import Access
 from seamwatch.backend.auth.config import AuthConfig
 from seamwatch.backend.auth.csrf import csrf_token
-from seamwatch.backend.auth.errors import UnauthenticatedError
+from seamwatch.backend.auth.errors import LockedOutError, UnauthenticatedError
+from seamwatch.backend.auth.lockout import LockOut
 from seamwatch.backend.auth.roles import BROWSER_ROLES
 from seamwatch.backend.auth.sign_in_links import secret_digest
 from seamwatch.core import Clock, SystemClock, UnavailableError
@@ -33,6 +34,7 @@ __all__ = ["Session", "SessionStore"]
 _TOUCH_EVERY = timedelta(seconds=60)  # idle time is known to the minute; no write per page
 _WAIT_FOR_CONNECTION_S = 3.0
 _MAX_CONNECTIONS = 4
+_SIGN_INS_PER_MINUTE = 30  # of one token: each leaves a session, and an audit entry for ever
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ class SessionStore:
     ) -> None:
         self._config = config or AuthConfig()
         self._clock = clock or SystemClock()
+        self._sign_ins = LockOut(failures=_SIGN_INS_PER_MINUTE, window_s=60.0, clock=self._clock)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
             auth_conninfo(conninfo),
             min_size=1,
@@ -103,8 +106,13 @@ class SessionStore:
 
         Raises:
             ForbiddenError: The token has no role that is of use in a browser.
+            LockedOutError: The token has begun too many sessions within the minute.
         """
         access.require(*BROWSER_ROLES)
+        retry_after_s = self._sign_ins.retry_after_s(access.token_id)
+        if retry_after_s is not None:
+            raise LockedOutError(retry_after_s)
+        self._sign_ins.record_failure(access.token_id)
         now = clock_now(self._clock)
         expires_at = now + timedelta(seconds=self._config.session_absolute_s)
         if access.expires_at is not None:
