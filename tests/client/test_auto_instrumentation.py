@@ -372,3 +372,77 @@ tracer_provider:
     assert far_end.counts() == {f"span {number}": 1 for number in range(5)}
     assert far_end.requests[0].headers["authorization"] == "Bearer swk_1_a"
     assert time.monotonic() - began < 30.0
+
+
+def test_greenlets_go_on_while_the_worker_waits(run_service: RunService, far_end: FarEnd) -> None:
+    # gevent is told by the service itself, after the SDK and our processor exist.
+    result = run_service(
+        """
+    from gevent import monkey
+    monkey.patch_all()
+    import time
+    """
+        + SPANS
+        + """
+    end_span("first")
+    begun = time.monotonic()
+    time.sleep(0.2)
+    print(time.monotonic() - begun)
+    """,
+        SEAMWATCH_EXPORT_INTERVAL_S="10",
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert float(result.stdout) < 2.0
+    assert far_end.counts() == {"first": 1}
+
+
+def test_worker_process_of_billiard_sends_its_spans_before_it_leaves(
+    run_service: RunService, far_end: FarEnd
+) -> None:
+    # billiard is the multiprocessing of celery; like it, it ends children by os._exit.
+    result = run_service(
+        SPANS
+        + """
+    import billiard
+    child = billiard.get_context("fork").Process(target=end_span, args=("in the child",))
+    child.start()
+    child.join()
+    """
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert far_end.counts() == {"in the child": 1}
+
+
+def test_endpoint_that_is_no_url_leaves_the_service_alone(run_service: RunService) -> None:
+    result = run_service(
+        "print('alive')", OTEL_EXPORTER_OTLP_ENDPOINT="http://[::1", PYTHONWARNINGS="error"
+    )
+
+    assert (result.returncode, result.stdout) == (0, "alive\n")
+    assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: must be a URL" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_first_process_of_a_container_goes_on_watched_after_a_sigterm_that_does_not_end_it(
+    run_service: RunService, far_end: FarEnd
+) -> None:
+    # The kernel keeps the default action of SIGTERM from process 1; here os.getpid plays its part.
+    result = run_service(
+        SPANS
+        + """
+    import os, signal
+    end_span("before")
+    handling = False
+    os.getpid = lambda pid=os.getpid(): 1 if handling else pid
+    handling = True
+    signal.raise_signal(signal.SIGTERM)
+    handling = False
+    end_span("after")
+    print("alive")
+    """
+    )
+
+    assert (result.returncode, result.stdout) == (0, "alive\n")
+    assert far_end.counts() == {"before": 1, "after": 1}

@@ -210,3 +210,23 @@ def test_at_the_end_of_the_process_an_unreachable_far_end_is_tried_twice(
 
     assert bench.stop.waited_s == [0.25]
     assert bench.counts == (0, 0, 1, {"shutdown": 1})
+
+
+def test_failure_in_the_second_half_of_a_batch_counts_the_first_half_once(
+    far_end: FarEnd,
+    bench: Bench,
+    make_spans: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far_end.script = [Answer(413), Answer(200)]
+    compress = bench.sender.compress
+
+    def fail_at_the_end(payload: bytes) -> bytes:
+        if len(far_end.requests) == 2:
+            raise MemoryError("no room")
+        return compress(payload)
+
+    monkeypatch.setattr(bench.sender, "compress", fail_at_the_end)
+
+    assert not bench.delivery.deliver(make_spans("a", "b"))
+    assert bench.counts == (1, 0, 0, {"error": 1})

@@ -83,6 +83,8 @@ def test_headers_are_decoded() -> None:
         ("TIMEOUT", "0"),
         ("TIMEOUT", "soon"),
         ("TIMEOUT", "nan"),
+        ("TIMEOUT", "inf"),
+        ("ENDPOINT", "http://[::1"),
         ("COMPRESSION", "zstd"),
         ("HEADERS", "a=b%0d%0ac: d"),
         ("HEADERS", "na me=b"),
@@ -104,6 +106,7 @@ def test_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
         ("BATCH_SIZE", "9000"),
         ("BATCH_SIZE", "many"),
         ("SHUTDOWN_TIMEOUT_S", "-1"),
+        ("SHUTDOWN_TIMEOUT_S", "inf"),
     ],
 )
 def test_size_or_delay_that_cannot_be_used_is_named(name: str, value: str) -> None:

@@ -114,6 +114,18 @@ def test_unusable_settings_are_logged_and_their_defaults_hold(
     assert len(caplog.records) == 5
 
 
+def test_size_that_does_not_fit_a_default_costs_no_other_setting() -> None:
+    exporter = SeamwatchSpanExporter(
+        environ={
+            "SEAMWATCH_EXPORT_QUEUE_SIZE": "10",  # below the default batch size
+            "SEAMWATCH_EXPORT_DRAIN_ON_SIGTERM": "false",
+        }
+    )
+
+    config = exporter.export_config
+    assert (config.queue_size, config.drain_on_sigterm) == (8192, False)
+
+
 @pytest.mark.parametrize(
     ("environ", "lines"),
     [

@@ -11,6 +11,7 @@ from seamwatch.core import ConfigurationError, read_settings
 __all__ = ["ExportConfig"]
 
 _PREFIX = "SEAMWATCH_EXPORT_"
+_LONGEST_SHUTDOWN_S = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,10 @@ class ExportConfig:
                 raise ConfigurationError(
                     f"{_PREFIX}{name.upper()}: must be > 0, got {getattr(self, name)}"
                 )
-        if not self.shutdown_timeout_s >= 0:
+        if not 0 <= self.shutdown_timeout_s <= _LONGEST_SHUTDOWN_S:
             raise ConfigurationError(
-                f"{_PREFIX}SHUTDOWN_TIMEOUT_S: must be >= 0, got {self.shutdown_timeout_s}"
+                f"{_PREFIX}SHUTDOWN_TIMEOUT_S: must be 0 to {_LONGEST_SHUTDOWN_S:.0f},"
+                f" got {self.shutdown_timeout_s}"
             )
         if self.batch_size > self.queue_size:
             raise ConfigurationError(

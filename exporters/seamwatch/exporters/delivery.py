@@ -72,9 +72,6 @@ class SpanDelivery:
         self._counters.set_in_flight(len(spans))
         try:
             return self._deliver(spans)
-        except Exception as error:
-            self._drop("error", len(spans), f"{type(error).__name__}: {error}")
-            return False
         finally:
             self._counters.set_in_flight(0)
 
@@ -82,7 +79,11 @@ class SpanDelivery:
         encodable, payload = self._encode(spans)
         if not encodable:
             return False
-        response = self._send(self._sender.compress(payload), len(encodable))
+        try:
+            response = self._send(self._sender.compress(payload), len(encodable))
+        except Exception as error:  # here, where it is known which spans are still uncounted
+            self._drop("error", len(encodable), f"{type(error).__name__}: {error}")
+            return False
         if response is None:
             return False
         if 200 <= response.status < 300:

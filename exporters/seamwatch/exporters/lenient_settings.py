@@ -58,8 +58,11 @@ def _read(read: Callable[[Mapping[str, str]], _Config], environ: Mapping[str, st
             removed = [
                 usable.pop(known, None) for known in (name, name.replace("_OTLP_TRACES_", "_OTLP_"))
             ]
-            if not any(removed):
-                return read({})
+            if not any(removed):  # the fault lies in its relation to another that is set
+                related = [known for known in usable if f"{known} " in str(error)]
+                if not related:
+                    return read({})
+                del usable[related[0]]
 
 
 def _apply(config: _Config, options: Mapping[str, object]) -> _Config:

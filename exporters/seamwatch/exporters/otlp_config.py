@@ -18,6 +18,7 @@ _TRACES = "OTEL_EXPORTER_OTLP_TRACES_"
 _PATH = "/v1/traces"
 _GRPC_PORT = 4317
 _LONGEST_TIMEOUT_S = 1000.0
+_LARGEST_TIMEOUT = 3_600_000.0  # sockets refuse infinity
 
 
 class Compression(Enum):
@@ -56,14 +57,16 @@ class OtlpHttpConfig:
     client_key: Path | None = field(default=None, metadata=_variable("CLIENT_KEY"))
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.endpoint)
-        if url.scheme not in ("http", "https") or not url.hostname or not self._has_valid_port():
+        if not _is_usable_url(self.endpoint):
             raise ConfigurationError(
                 f"{_TRACES}ENDPOINT: must be a URL like http://localhost:4318/v1/traces,"
                 f" got {self.endpoint!r}"
             )
-        if not self.timeout_s > 0:
-            raise ConfigurationError(f"{_TRACES}TIMEOUT: must be > 0, got {self.timeout_s}")
+        if not 0 < self.timeout_s <= _LARGEST_TIMEOUT:
+            raise ConfigurationError(
+                f"{_TRACES}TIMEOUT: must be > 0 and at most {_LARGEST_TIMEOUT:.0f},"
+                f" got {self.timeout_s}"
+            )
         for name, value in self.header_items():
             if not name.isascii() or not name.isprintable() or " " in name or not name:
                 raise ConfigurationError(f"{_TRACES}HEADERS: {name!r} is no header name")
@@ -101,11 +104,13 @@ class OtlpHttpConfig:
             object.__setattr__(config, "timeout_s", config.timeout_s / 1000)
         return config
 
-    def _has_valid_port(self) -> bool:
-        try:
-            return urlsplit(self.endpoint).port != 0
-        except ValueError:
-            return False
+
+def _is_usable_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
 
 
 def _names() -> Iterator[tuple[str, str]]:

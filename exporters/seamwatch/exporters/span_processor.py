@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import sys
 import threading
 import weakref
 
@@ -14,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
 from seamwatch.core import Clock, SystemClock
+from seamwatch.exporters.child_end import call_at_end_of_child
 from seamwatch.exporters.config import ExportConfig
 from seamwatch.exporters.counters import ExportCounters, ExportStatistics
 from seamwatch.exporters.delivery import SpanDelivery
@@ -21,6 +21,7 @@ from seamwatch.exporters.otlp_http import OtlpHttpSender
 from seamwatch.exporters.rate_limited_log import RateLimitedLog
 from seamwatch.exporters.ring import RingBuffer
 from seamwatch.exporters.stop_signal import StopSignal
+from seamwatch.exporters.wake_signal import WakeSignal
 
 __all__ = ["SeamwatchSpanProcessor"]
 
@@ -158,9 +159,9 @@ class SeamwatchSpanProcessor(SpanProcessor):
         self._log = RateLimitedLog(_logger, self._clock)
         self._start_lock = threading.Lock()
         self._worker: threading.Thread | None = None
-        # SimpleQueue.put is reentrant: a signal handler may interrupt it and end a span as well.
-        self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wakeup = WakeSignal()
         self._is_woken = False
+        # SimpleQueue.put is reentrant: a signal handler may interrupt it.
         self._flush_requests: queue.SimpleQueue[threading.Event] = queue.SimpleQueue()
 
     def _after_fork_in_child(self) -> None:
@@ -174,35 +175,28 @@ class SeamwatchSpanProcessor(SpanProcessor):
         self._is_shut_down = was_shut_down
 
     def _wake_worker(self) -> None:
-        if self._worker is None:
+        if not self._is_worker_alive():
             self._start_worker()
         if not self._is_woken:
             self._is_woken = True
-            self._wakeups.put(None)
+            self._wakeup.set()
 
     def _start_worker(self) -> None:
         if not self._start_lock.acquire(blocking=False):
             return  # another thread, or the code that this signal handler interrupted, does it
         try:
-            if self._worker is None:
+            if not self._is_worker_alive():
+                self._wakeup, self._is_woken = WakeSignal(), False
                 worker = threading.Thread(
                     target=self._run, name="SeamwatchSpanProcessor", daemon=True
                 )
                 worker.start()
                 self._worker = worker
-                self._flush_at_end_of_multiprocessing_child()
+                call_at_end_of_child(self.shutdown)
         except RuntimeError:
             pass  # the interpreter is ending: `shutdown` or `force_flush` sends in its own thread
         finally:
             self._start_lock.release()
-
-    def _flush_at_end_of_multiprocessing_child(self) -> None:
-        """`multiprocessing` ends its children by `os._exit`, which runs no `atexit` hooks."""
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            from multiprocessing.util import Finalize
-
-            Finalize(None, self.shutdown, exitpriority=100)
 
     def _is_worker_alive(self) -> bool:
         worker = self._worker
@@ -211,10 +205,7 @@ class SeamwatchSpanProcessor(SpanProcessor):
     def _run(self) -> None:
         """The thread: sleep until a lane is due, send, until the end is requested."""
         while not self._stop.is_set:
-            try:
-                self._wakeups.get(timeout=self._idle_s())
-            except queue.Empty:
-                pass
+            self._wakeup.wait(self._idle_s())
             # Cleared before the ring is read: what is appended from now on wakes again.
             self._is_woken = False
             try:
@@ -267,7 +258,7 @@ class SeamwatchSpanProcessor(SpanProcessor):
         self._stop.set(timeout_s=timeout_s)
         worker = self._worker
         if worker is not None and worker.is_alive():
-            self._wakeups.put(None)
+            self._wakeup.set()
             worker.join(timeout_s)
         # Whatever the thread has not taken: it ended before these came, or none could start.
         if len(self._ring) and not (worker is not None and worker.is_alive()):

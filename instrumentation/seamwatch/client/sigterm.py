@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["drain_on_sigterm"]
 
+# In a container: the kernel keeps the default action from it, so the service goes on.
+_INIT_PID = 1
+
 _draining: weakref.WeakSet[SeamwatchSpanProcessor] = weakref.WeakSet()
 
 
@@ -31,12 +34,19 @@ def drain_on_sigterm(processor: SeamwatchSpanProcessor) -> bool:
         return False
     if signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, _drain):
         return False
+    try:
+        signal.signal(signal.SIGTERM, _drain)
+    except ValueError:  # the main thread of a subinterpreter
+        return False
     _draining.add(processor)
-    signal.signal(signal.SIGTERM, _drain)
     return True
 
 
 def _drain(number: int, frame: FrameType | None) -> None:
+    if os.getpid() == _INIT_PID:
+        for processor in list(_draining):
+            processor.force_flush(round(processor.config.shutdown_timeout_s * 1000))
+        return
     signal.signal(number, signal.SIG_DFL)  # a second signal ends the process without waiting
     for processor in list(_draining):
         processor.shutdown()
