@@ -1,5 +1,7 @@
 """A running backend and clients of both transports, once per module that asks for them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import pytest

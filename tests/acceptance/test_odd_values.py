@@ -1,5 +1,7 @@
 """Odd texts, numbers, durations and times are stored as docs/reference/otlp.md says."""
 
+from __future__ import annotations
+
 import math
 import struct
 from decimal import Decimal

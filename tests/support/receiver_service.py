@@ -1,5 +1,7 @@
 """One request of a service that no other test uses, and what became of it."""
 
+from __future__ import annotations
+
 import time
 from typing import Any
 

@@ -56,3 +56,14 @@ def test_lock_that_was_released_can_be_taken_again(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_written_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot write"):
         OwnerLock(tmp_path / "missing" / "owner.lock").acquire()
+
+
+def test_lock_never_writes_through_a_link(scratch: Path) -> None:
+    victim = scratch / "victim"
+    victim.write_text("precious")
+    (scratch / "owner.lock").symlink_to(victim)
+
+    with pytest.raises(ConfigurationError, match="cannot write"):
+        OwnerLock(scratch / "owner.lock").acquire()
+
+    assert victim.read_text() == "precious"

@@ -53,7 +53,8 @@ def test_clean_stop_leaves_no_process_and_no_lock(shared_config: PostgresConfig)
     server.stop()
     server.stop()
 
-    assert processes_in(data_dir(shared_config)) == []
+    # One that is exiting shows its folder for an instant after its program is gone.
+    wait_until(lambda: processes_in(data_dir(shared_config)) == [], within_s=1.0)
     assert not (data_dir(shared_config) / "postmaster.pid").exists()
     assert running_conninfo(shared_config) is None
 
