@@ -30,7 +30,9 @@ class OwnerLock:
             ConfigurationError: This user may not write the folder.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # No link: as root we would write our pid over whatever the folder's owner made it name.
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(self._path, flags, 0o600)
         except OSError as error:
             raise ConfigurationError(
                 f"SEAMWATCH_STATE_DIR: cannot write {self._path}: {error.strerror}; run as the "

@@ -49,7 +49,9 @@ def start_postmaster(
     """
     end_leftovers(cluster.data_dir, cluster_name=cluster.name)
     _remove_stale_pid_files(cluster, socket_dir)
-    with cluster.startup_log.open("wb") as log:
+    # Made anew, not opened: as root we must not write through a link of the folder's owner.
+    cluster.startup_log.unlink(missing_ok=True)
+    with cluster.startup_log.open("xb") as log:
         try:
             child = subprocess.Popen(  # noqa: S603 (a program that find_binaries has tried)
                 [binaries.bin_dir / "postgres", "-D", cluster.data_dir],
