@@ -319,7 +319,8 @@ class _Worker(threading.Thread):
     def run(self) -> None:
         load, number = self._load, 0
         interval_s = load.batch * load.connections / load.rate if load.rate else 0.0
-        begin = time.perf_counter()
+        # Connections take turns: independent senders do not all export in the same millisecond.
+        begin = time.perf_counter() + interval_s * self._index / load.connections
         deadline = begin + load.seconds
         body = self._body(0)
         while (now := time.perf_counter()) < deadline:
