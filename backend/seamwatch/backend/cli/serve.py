@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 _LOG = logging.getLogger("seamwatch.serve")
+_GC_THRESHOLD = 50_000  # rows are tuples without cycles: the default looks through them 60 times a batch
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -54,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     sys.setswitchinterval(
         0.001
     )  # writers wait for the interpreter after each answer of PostgreSQL; default 5 ms
+    gc.set_threshold(_GC_THRESHOLD, 50, 100)
     stop = threading.Event()
     server = Server(
         config,
@@ -69,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
     with server:
+        gc.freeze()  # what is loaded by now stays for good: nothing to look for in it
         _announce(server, args)
         stop.wait()
         _LOG.info("stopping: new requests are told to come back, those under way finish")

@@ -42,7 +42,7 @@ def server_settings(
         "work_mem": _mib(_clamp(memory_bytes // 400, 4 * _MIB, 32 * _MIB)),
         "maintenance_work_mem": _mib(_clamp(memory_bytes // 32, 32 * _MIB, 512 * _MIB)),
         "wal_buffers": "16MB",
-        "wal_compression": "on",
+        "wal_compression": "off",
         "min_wal_size": _mib(max_wal_size // 8),
         "max_wal_size": _mib(max_wal_size),
         "checkpoint_timeout": "15min",
