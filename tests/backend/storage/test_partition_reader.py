@@ -14,7 +14,7 @@ import psycopg
 from seamwatch.backend.storage.partitions import drop_expired, ensure_partitions
 from seamwatch.backend.storage.roles import conninfo_as
 
-HOLD_S = 30.0 if os.environ.get("SEAMWATCH_LONG") == "1" else 5.0
+HOLD_S = 30.0 if os.environ.get("CI") or os.environ.get("SEAMWATCH_LONG") == "1" else 5.0
 P99_S = 0.25
 ROWS_PER_COPY = 200
 
