@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 _LOG = logging.getLogger("seamwatch.serve")
-_GC_THRESHOLD = 50_000  # rows are tuples without cycles: the default looks through them 60 times a batch
+_GC_THRESHOLD = (
+    50_000  # rows are tuples without cycles: the default looks through them 60 times a batch
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
