@@ -214,6 +214,10 @@ class _Sender(Protocol):
         """Status, whether accepted, and the answer."""
         ...
 
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
 
 class _HttpSender:
     def __init__(self, url: str, headers: dict[str, str], is_gzip: bool) -> None:
@@ -237,6 +241,9 @@ class _HttpSender:
             self._connection.close()
             self._connection = http.client.HTTPConnection(*self._address, timeout=30)
             return type(error).__name__, False, b""
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 class _GrpcSender:
@@ -264,6 +271,9 @@ class _GrpcSender:
             )
         except self._error as error:
             return error.code().name, False, b""
+
+    def close(self) -> None:
+        self._channel.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,6 +350,7 @@ class _Worker(threading.Thread):
             self.rejected += rejected
             number += 1
             body = self._body(number)
+        self._sender.close()
 
 
 def run_load(load: Load) -> Report:
