@@ -134,6 +134,12 @@ def trace_over_all_services(demo: DemoProcess) -> list[dict[str, Any]] | None:
     return None
 
 
+def is_one_tree(spans: list[dict[str, Any]]) -> bool:
+    """Whether exactly one span has no parent among the others; spans of a trace arrive apart."""
+    ids = {span["span_id"] for span in spans}
+    return [span["parent_span_id"] in ids for span in spans].count(False) == 1
+
+
 def test_demo_shows_live_services_and_the_kill_of_one_within_ten_seconds(
     start_demo: Callable[[], DemoProcess],
 ) -> None:
@@ -144,11 +150,18 @@ def test_demo_shows_live_services_and_the_kill_of_one_within_ten_seconds(
         return {service["service_name"]: service for service in services}
 
     wait_for(lambda: set(dashboard()) == SERVICES, "all services are on the dashboard")
-    spans = wait_for(lambda: trace_over_all_services(demo), "a trace over all services")
-    ids = {span["span_id"] for span in spans}
-    assert [span["parent_span_id"] in ids for span in spans].count(False) == 1  # one tree, one root
+    wait_for(
+        lambda: is_one_tree(trace_over_all_services(demo) or []), "a whole trace over all services"
+    )
     wait_for(lambda: set(states(demo).values()) == {"healthy"}, "all services are healthy")
-    wait_for(lambda: dashboard()["payments"]["request_count"] >= 25, "payments has a rhythm", 60)
+    seen: set[int] = set()
+
+    def has_rhythm() -> bool:
+        """Often enough seen to send, so that its silence can be told from a pause."""
+        seen.add(dashboard()["payments"]["request_count"])
+        return len(seen) >= 12
+
+    wait_for(has_rhythm, "payments has a rhythm", 60)
 
     os.kill(demo.pids["payments"], signal.SIGKILL)
 
