@@ -160,13 +160,12 @@ class Ingest:
 
     def _submit(self, batch: Batch, counted: Callable[[], None]) -> Future[StoreResult] | None:
         """Hand a batch to the sink; its bytes count until the sink has let go of it, however long that is."""
+        counted()  # the body is gone; from here its rows count
         if not batch.rows and not batch.out_of_range_rows:
-            counted()
             return None
-        counted()
-        counted = self._count_in(_held_bytes(batch))
+        held = self._count_in(_held_bytes(batch))
         stored = self._sink.submit(batch)
-        stored.add_done_callback(lambda _: counted())
+        stored.add_done_callback(lambda _: held())
         return stored
 
     def close(self) -> None:
@@ -178,8 +177,9 @@ class Ingest:
             raise RejectedError(f"{signal.name.lower()} are not enabled on this server")
         # One after the other: with one interpreter lock, decoding side by side makes every request as late as the last
         # and leaves the writers idle meanwhile.
+        time_range = self._time_range()
         with self._decoding:
-            batch = self._decoder.decode(body, access.tenant_id, self._time_range())
+            batch = self._decoder.decode(body, access.tenant_id, time_range)
         self._observer.accepted(
             batch.kind.name, requests=1, rows=len(batch.rows), out_of_range=len(batch.out_of_range_rows),
             size_bytes=batch.size_bytes,
